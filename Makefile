@@ -1,0 +1,48 @@
+# make help 列出全部命令。
+PYTHON ?= python3
+# TORCH=cpu 改用 PyTorch 自己的 CPU 版（PyPI 上的 Linux 版带着 CUDA，装好 5.7 GB）
+TORCH ?=
+RUN := .venv/bin/python
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv data html preview serve test test-quick lint linkcheck lock clean distclean
+
+help:        ## 列出全部命令
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
+
+venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 选 CPU 版 torch）
+	@$(PYTHON) tools/make_venv.py $(if $(filter cpu,$(TORCH)),--cpu)
+
+data: venv   ## 备好 CIFAR-10（examples/data）
+	@$(RUN) tools/prepare_cifar10.py
+
+html: data   ## 执行示例，构建网站到 build/html
+	@$(RUN) tools/build_site.py
+
+preview: venv ## 不执行示例，很快地构建到 build/preview
+	@$(RUN) tools/build_site.py --preview
+
+serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自动重建
+	@$(RUN) -m sphinx_autobuild -c . -d build/doctrees docs build/work --watch examples --watch conf.py --ignore "*/docs/tutorials/*"
+
+test: html   ## 构建网站，跑全部测试
+	@$(RUN) -m pytest tests
+
+test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
+	@$(RUN) -m pytest tests -m "not slow"
+
+lint: venv   ## 检查代码与文字的写法
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests
+
+linkcheck: data ## 检查站外链接（需要网络）
+	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck
+
+lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
+	@$(RUN) tools/lock_requirements.py
+
+clean:       ## 删去构建结果，留下 .venv 和数据
+	rm -rf build docs/tutorials
+
+distclean: clean ## 连 .venv 和数据也删去
+	rm -rf .venv tools/node/node_modules examples/data

@@ -1,0 +1,130 @@
+"""Sphinx 的配置：名字与选择，从上往下读即可，没有逻辑。"""
+
+import os
+import sys
+from urllib.parse import urlparse
+
+sys.path.insert(0, os.path.abspath("docs/_ext"))
+
+# -- 站点 ---------------------------------------------------------------------
+
+project = "PyTorch 中文入门教程"
+author = "本项目的贡献者"
+copyright = "2026，本项目的贡献者"
+language = "zh_CN"
+locale_dirs = ["locales"]
+
+# 公开发布时由 CI 设定；空着就没有规范网址、站点地图、编辑链接和按钮。
+SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
+REPO_URL = os.environ.get("REPO_URL", "").rstrip("/")
+
+# 教程的次序只写在这里；examples/ 里多一篇或少一篇都是错误（见 tutorial_order）。
+tutorials = [
+    "what_is_pytorch",
+    "autograd_automatic_differentiation",
+    "neural_networks",
+    "training_a_classifier",
+    "optional_data_parallelism",
+]
+
+# -- 扩展：先是现成的，后是本项目的（docs/_ext，一个文件做一件事） --------------------
+
+extensions = [
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_reredirects",
+    "notfound.extension",
+    *(["sphinx_sitemap", "sphinxext.opengraph"] if SITE_URL else []),
+    "tutorial_order",
+    "run_examples",
+    "tutorial_page",
+    "title_marks",
+    "chinese_lines",
+    "math_at_build",
+    "chinese_theme",
+]
+
+# -- 源文件 -------------------------------------------------------------------
+
+exclude_patterns = ["_*", "tutorials/*.ipynb", "tutorials/*.py", "sg_execution_times.rst"]
+templates_path = ["docs/_templates"]
+nitpicky = True
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_heading_anchors = 3
+
+# -- 画廊：examples/ 里的脚本在构建时执行 -----------------------------------------
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "tutorials",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "tutorial_order.position",
+    "image_scrapers": ("run_examples.figures",),
+    "image_srcset": ["2x"],
+    "reset_modules": ("run_examples.reset",),
+    "reset_modules_order": "both",
+    "parallel": 2,
+    "capture_repr": (),
+    "remove_config_comments": True,
+    "min_reported_time": 10**6,
+    "show_signature": False,
+    "write_computation_times": False,
+    "copyfile_regex": "",
+}
+
+# -- 网页 ---------------------------------------------------------------------
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["docs/_static"]
+html_css_files = ["katex/katex.min.css", "site.css"]
+html_js_files = [("colour_theme.js", {"priority": 100})]
+html_favicon = "docs/_static/favicon.svg"
+html_baseurl = f"{SITE_URL}/" if SITE_URL else ""
+html_copy_source = False
+html_show_sourcelink = False
+html_domain_indices = False
+html_use_index = False
+html_search_language = "zh"
+html_math_renderer = "katex"
+html_last_updated_fmt = None
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
+
+# -- 复制按钮：只复制代码，不带提示符与输出 ----------------------------------------
+
+copybutton_selector = "div.highlight-python pre, div.highlight-bash pre, div.highlight-console pre, div.highlight-powershell pre"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# -- 原站网址的跳转 --------------------------------------------------------------
+
+redirects = {
+    "what-is-pytorch": "tutorials/what_is_pytorch.html",
+    "autograd-automatic-differentiation": "tutorials/autograd_automatic_differentiation.html",
+    "neural-networks": "tutorials/neural_networks.html",
+    "training-a-classifier": "tutorials/training_a_classifier.html",
+    "optional-data-parallelism": "tutorials/optional_data_parallelism.html",
+}
+redirect_html_template_file = "_templates/redirect.html"
+
+# -- 404 页、站点地图、分享卡片 ---------------------------------------------------
+
+notfound_urls_prefix = urlparse(f"{SITE_URL}/").path
+notfound_context = {
+    "title": "没有这一页",
+    "body": "<h1>没有这一页</h1>\n<p>网址可能写错了，或者这一页已经搬走。从左边的目录或搜索框找找看。</p>",
+}
+sitemap_url_scheme = "{link}"
+ogp_site_url = html_baseurl
+ogp_site_name = project
+ogp_social_cards = {"enable": False}
+
+# -- 每页的“编辑此页”“指出错误” -----------------------------------------------------
+
+html_context = {"repo_url": REPO_URL}

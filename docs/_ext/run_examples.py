@@ -1,0 +1,113 @@
+"""示例怎样执行：由 Sphinx-Gallery 在每个示例前后按名字调用（并行的工作进程里也一样）。
+
+- 警告一律当作错误，示例自己捕获的除外；``sys.exit`` 也是错误（Sphinx-Gallery 0.22.1 会放它过去，
+  不写网页却返回 0）；跑得太久会被叫停。
+- 图里的汉字用思源黑体，缺字形、缺中文标题都是错误；图存成无损 WebP。
+- CIFAR-10 的内容在准备时已经核对（tools/prepare_cifar10.py），来自 npm 的文件与官方的 pickle 字节不同，
+  所以让 torchvision 不再比对 md5，就像它为 CIFAR-100 换一张表那样。
+"""
+
+import logging
+import re
+import signal
+import warnings
+
+from sphinx_gallery import gen_rst, scrapers
+
+#: 一个示例最多跑多少秒。
+TIME_LIMIT = 600
+
+
+class ExampleError(Exception):
+    """示例违反了本站的约定。"""
+
+
+def reset(gallery_conf, fname, when):
+    """让每个示例从同样的状态开始；`when` 是 "before" 或 "after"。"""
+    signal.alarm(0)
+    warnings.resetwarnings()
+    if when == "after":
+        return
+    _reset_matplotlib()
+    _reset_torch()
+    _forbid_exit()
+    # 与 Python 的缺省一样，只理会示例自己引起的弃用警告；别的警告一概是错误
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
+    signal.signal(signal.SIGALRM, _expired)
+    signal.alarm(TIME_LIMIT)
+
+
+def figures(block, block_vars, gallery_conf):
+    """Sphinx-Gallery 的图像抓取函数：每幅图要有中文标题，存成无损 WebP。"""
+    import matplotlib.pyplot as plt
+
+    for number in plt.get_fignums():
+        figure = plt.figure(number)
+        titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+        if not re.search(r"[\u4e00-\u9fff]", "".join(titles)):
+            plt.close("all")
+            raise ExampleError(f"{block_vars['src_file']} 第 {block[2]} 行起的代码画的图没有中文标题")
+    return scrapers.matplotlib_scraper(
+        block, block_vars, gallery_conf, format="webp", pil_kwargs={"lossless": True, "method": 6}
+    )
+
+
+def _reset_matplotlib():
+    import matplotlib
+    import pylopdf_fonts_zh_cn
+    from matplotlib import font_manager, pyplot
+
+    matplotlib.use("agg")
+    pyplot.close("all")
+    pyplot.rcdefaults()
+    if "Noto Sans SC" not in font_manager.get_font_names():
+        font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
+    # 缺字形时，普通文字发警告，公式只写日志：都变成错误
+    for name in ("matplotlib.mathtext", "matplotlib.font_manager"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(handler, _Fatal) for handler in logger.handlers):
+            logger.addHandler(_Fatal(logging.WARNING))
+
+
+def _reset_torch():
+    import torch
+    from torchvision.datasets import CIFAR10
+
+    torch.set_num_threads(1)
+    torch.set_warn_always(True)  # 有的警告一个进程只发一次，而工作进程会接着跑下一个示例
+    torch.set_default_dtype(torch.float32)
+    torch.set_printoptions(profile="default")
+    torch.manual_seed(torch.initial_seed())
+    CIFAR10.train_list = [[name, None] for name, _ in CIFAR10.train_list]
+    CIFAR10.test_list = [[name, None] for name, _ in CIFAR10.test_list]
+    CIFAR10.meta = {**CIFAR10.meta, "md5": None}
+
+
+def _forbid_exit():
+    execute = gen_rst._exec_once.__call__
+    if execute.__module__ == __name__:
+        return
+
+    def __call__(self):  # 截取调用栈时，Sphinx-Gallery 认的就是这个名字
+        try:
+            execute(self)
+        except SystemExit as error:
+            message = f"示例不能中途退出（SystemExit: {error.code}）"
+            raise ExampleError(message).with_traceback(error.__traceback__) from None
+
+    gen_rst._exec_once.__call__ = __call__
+
+
+class _Fatal(logging.Handler):
+    def emit(self, record):
+        raise ExampleError(record.getMessage())
+
+
+def _expired(signum, frame):
+    raise TimeoutError(f"示例跑了 {TIME_LIMIT} 秒还没有结束")
+
+
+def setup(app):
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,143 @@
+"""教程页的门面：标题下是第几篇、读多久、两个下载按钮，页脚是这一页怎样生成。
+
+Sphinx-Gallery 没有 gettext，也没有相应的设置，所以改它生成的文档树：去掉“Go to the end”提示，
+把页尾的下载链接移到标题下面。页脚里的每一项都取自这一次构建。
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+from docutils import nodes
+
+ORDINAL = "第 {} / {} 篇"
+#: 默读中文说明文大约每分钟 400 字；看一行代码或输出按 4 秒算。
+CHARACTERS_PER_MINUTE = 400
+SECONDS_PER_LINE = 4
+
+
+def dress(app, doctree):
+    gallery, _, name = app.env.docname.partition("/")
+    if gallery != app.config.sphinx_gallery_conf["gallery_dirs"] or name not in app.config.tutorials:
+        return
+    for note in list(doctree.findall(nodes.note)):
+        if "sphx-glr-download-link-note" in note["classes"]:
+            note.parent.remove(note)
+    number = app.config.tutorials.index(name) + 1
+    minutes = reading_minutes(doctree)
+    app.env.reading_minutes = {**getattr(app.env, "reading_minutes", {}), name: minutes}
+    place = ORDINAL.format(number, len(app.config.tutorials))
+    facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
+    title = doctree.next_node(nodes.title)
+    heading = title.parent
+    heading.insert(heading.index(title) + 1, [facts, _downloads(doctree)])
+    heading += _provenance(app, name)
+
+
+def reading_minutes(doctree):
+    """正文、代码和输出的阅读时间，整分钟。折叠的部分不算。"""
+    characters = lines = 0
+    folded = {id(node) for fold in doctree.findall(_is_fold) for node in fold.findall()}
+    for text in doctree.findall(nodes.Text):
+        if id(text) in folded:
+            continue
+        if isinstance(text.parent, nodes.literal_block):
+            lines += text.count("\n") + 1
+        else:
+            characters += len(re.findall(r"[\u4e00-\u9fff]|[A-Za-z0-9_.]+", text))
+    return max(1, round(characters / CHARACTERS_PER_MINUTE + lines * SECONDS_PER_LINE / 60))
+
+
+def _is_fold(node):
+    return node.__class__.__name__ == "fold"
+
+
+def _downloads(doctree):
+    footer = next(node for node in doctree.findall(nodes.container) if "sphx-glr-footer-example" in node["classes"])
+    footer.parent.remove(footer)
+    buttons = nodes.container(classes=["tutorial-downloads"])
+    for kind, label in (("python", "下载 .py"), ("jupyter", "下载 .ipynb")):
+        for box in footer.findall(nodes.container):
+            if f"sphx-glr-download-{kind}" in box["classes"]:
+                link = box.next_node(lambda node: node.get("reftype") == "download" if isinstance(node, nodes.Element) else False)
+                link.children = [nodes.inline("", label)]
+                buttons += nodes.paragraph("", "", link)
+    return buttons
+
+
+def _provenance(app, name):
+    """页脚“这一页怎样生成”，各项都读自这次构建。"""
+    source = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{name}.py").resolve()
+    script = source.read_text("utf-8")
+    items = [
+        ("PyTorch", f"torch {version('torch')}，torchvision {version('torchvision')}"),
+        ("Python", f"{platform.python_version()}，{platform.system()} {platform.machine()}"),
+        ("处理器", processor()),
+        ("随机种子", "、".join(dict.fromkeys(re.findall(r"torch\.manual_seed\((\w+)\)", script))) or "没有用到"),
+    ]
+    if "CIFAR10(" in script:
+        items.append(("数据来源", f"CIFAR-10，{_data_source(source.parent / 'data/source.json')}"))
+    items += [
+        ("代码用时", _running_time(Path(app.srcdir, "tutorials", f"{name}.cost.json"), app)),
+        ("构建日期", build_time().strftime("%Y-%m-%d %H:%M UTC")),
+        ("源码版本", commit(app.confdir)),
+    ]
+    rubric = nodes.rubric("", "这一页怎样生成")
+    fields = nodes.definition_list(classes=["provenance"])
+    for term, text in items:
+        fields += nodes.definition_list_item("", nodes.term("", term), nodes.definition("", nodes.paragraph("", text)))
+    return nodes.container("", rubric, fields, classes=["provenance-box"])
+
+
+def processor():
+    """处理器型号；读不到时给出架构。"""
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)
+    except OSError:
+        found = None
+    model = found[1] if found else platform.processor() or platform.machine()
+    return f"{model}，{os.cpu_count()} 核；没有使用 GPU"
+
+
+def build_time():
+    """这次构建的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
+
+
+def commit(folder):
+    """git 提交号；不在 git 里时说明。"""
+    git = ["git", "-C", str(folder)]
+    try:
+        number = subprocess.check_output([*git, "rev-parse", "--short=10", "HEAD"], text=True, stderr=subprocess.DEVNULL)
+        changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "不在 git 版本库里"
+    return number.strip() + ("（另有未提交的改动）" if changed.strip() else "")
+
+
+def _data_source(path):
+    try:
+        return json.loads(path.read_text("utf-8"))["source"]
+    except (OSError, ValueError, KeyError):
+        return "来源没有记录"
+
+
+def _running_time(path, app):
+    try:
+        seconds = json.loads(path.read_text("utf-8"))["time"]
+    except (OSError, ValueError, KeyError):
+        return "预览：代码没有执行"
+    if os.environ.get("SOURCE_DATE_EPOCH"):
+        return "没有记录（可重现构建）"
+    return f"{seconds:.1f} 秒"
+
+
+def setup(app):
+    app.connect("doctree-read", dress)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,132 @@
+"""构建网站：执行示例、排版、检查，全部通过才换上 build/html。
+
+用法：python tools/build_site.py [--preview] [--clean]
+
+- Sphinx 写到 build/work，那里一直留着，没有改动时很快；检查通过后复制一份，换下 build/html。
+  中途失败或被打断，build/html 还是上一次的完整网站。
+- conf.py、扩展、依赖、数据一变，示例的输出就可能变，从头再来（Sphinx-Gallery 只看示例文件的 md5）。
+- ``--preview`` 不执行示例，写到 build/preview；``--clean`` 丢掉缓存从头构建（发布时用）。
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+BUILD = Path("build")
+#: 示例的输出与网页取决于这些文件；它们一变就从头构建。
+INPUTS = ["conf.py", "docs/_ext/*.py", "docs/_templates/**/*", "docs/locales/**/*.po", "tools/build_site.py"]
+DATA = Path("examples/data/source.json")
+#: 示例里的线程数会改变浮点结果的末位，固定下来。
+ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+
+
+class BuildError(Exception):
+    """构建没有成功；信息说明哪里不对、怎么办。"""
+
+
+def build(preview=False, clean=False):
+    """构建网站，返回它的文件夹；失败时抛出 BuildError，已发布的网站不变。"""
+    output = BUILD / ("preview" if preview else "html")
+    work = BUILD / ("work-preview" if preview else "work")
+    doctrees = BUILD / ("doctrees-preview" if preview else "doctrees")
+    BUILD.mkdir(exist_ok=True)
+    repair(output)
+    key = fingerprint(preview)
+    stamp = BUILD / "gallery-key"
+    if clean or not stamp.is_file() or stamp.read_text("utf-8") != key:
+        for folder in (work, doctrees, Path("docs/tutorials")):
+            shutil.rmtree(folder, ignore_errors=True)
+        stamp.write_text(key, "utf-8")
+    finished = doctrees / "environment.pickle"
+    before = finished.stat().st_mtime_ns if finished.is_file() else None
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-n", "-W", "--keep-going", "-q"]
+    command += ["-D", "plot_gallery=0"] if preview else []
+    command += ["-c", ".", "-d", str(doctrees), "docs", str(work)]
+    print(f"== 构建网站{'（预览：不执行示例）' if preview else '（第一次要执行全部示例，需要几分钟）'}", flush=True)
+    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT})
+    if result.returncode:
+        raise BuildError(f"Sphinx 报了错（退出码 {result.returncode}），见上面的信息。build/html 没有动。")
+    if not finished.is_file() or finished.stat().st_mtime_ns == before:
+        raise BuildError("Sphinx 没有写完就退出了（退出码 0），多半是某个示例退出了进程。build/html 没有动。")
+    check_pages(work)
+    publish(work, output)
+    print(f"== 完成：{output / 'index.html'}", flush=True)
+    return output
+
+
+def fingerprint(preview):
+    """示例输出所依赖的一切（示例本身除外）的 SHA-256。"""
+    sha = hashlib.sha256(f"{preview} {sys.version} {platform.machine()}".encode())
+    for pattern in INPUTS:
+        for path in sorted(Path().glob(pattern)):
+            if path.is_file():
+                sha.update(str(path).encode() + path.read_bytes())
+    for name in sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions()):
+        sha.update(name.encode())
+    if DATA.is_file():
+        sha.update(DATA.read_bytes())
+    for name in ("SITE_URL", "REPO_URL", "SOURCE_DATE_EPOCH"):
+        sha.update(os.environ.get(name, "").encode())
+    return sha.hexdigest()
+
+
+def check_pages(site):
+    """conf.py 里的每篇教程、docs/ 里的每个页面都要在，否则抛出 BuildError。"""
+    settings = {}
+    exec(compile(Path("conf.py").read_text("utf-8"), "conf.py", "exec"), settings)
+    expected = [f"tutorials/{name}.html" for name in settings["tutorials"]]
+    expected += [f"{path.stem}.html" for path in Path("docs").glob("*.md")]
+    expected += [f"{name}.html" for name in [*settings["redirects"], "404", "search"]]
+    missing = [name for name in expected if not (site / name).is_file()]
+    if missing:
+        raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。build/html 没有动。")
+
+
+def publish(work, output):
+    """用 `work` 的一份拷贝换下 `output`。不用硬链接：Sphinx 会就地改写 work 里的文件。"""
+    new, old = output.with_name(f".{output.name}-new"), output.with_name(f".{output.name}-old")
+    shutil.rmtree(new, ignore_errors=True)
+    ignore = shutil.ignore_patterns("_sources", ".buildinfo", "objects.inv", "sg_execution_times.html", "*.pickle")
+    shutil.copytree(work, new, ignore=ignore)
+    if output.exists():
+        output.rename(old)
+    new.rename(output)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def repair(output):
+    """上一次在两步改名之间被打断时，把旧网站放回去；清掉半成品。"""
+    new, old = output.with_name(f".{output.name}-new"), output.with_name(f".{output.name}-old")
+    if old.exists() and not output.exists():
+        old.rename(output)
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="构建网站")
+    parser.add_argument("--preview", action="store_true", help="不执行示例")
+    parser.add_argument("--clean", action="store_true", help="丢掉缓存，从头构建")
+    options = parser.parse_args()
+    try:
+        BUILD.mkdir(exist_ok=True)
+        with FileLock(BUILD / ".lock", timeout=0):
+            build(options.preview, options.clean)
+    except Timeout:
+        sys.exit("错误：这个目录里已有一次构建在进行，等它结束再来。")
+    except BuildError as error:
+        sys.exit(f"错误：{error}")
+    except OSError as error:
+        sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。build/html 没有动。")
+
+
+if __name__ == "__main__":
+    main()
