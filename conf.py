@@ -41,6 +41,7 @@ extensions = [
     "tutorial_order",
     "run_examples",
     "tutorial_page",
+    "tutorial_cards",
     "title_marks",
     "chinese_lines",
     "math_at_build",
@@ -91,9 +92,9 @@ html_domain_indices = False
 html_use_index = False
 html_search_language = "zh"
 html_math_renderer = "katex"
-html_last_updated_fmt = None
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+html_show_sphinx = False
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
 
 # -- 复制按钮：只复制代码，不带提示符与输出 ----------------------------------------

@@ -11,7 +11,7 @@
 与冻结参数、检验梯度。
 
 **需要先会**：张量（tensor）的基本操作
-（见:doc:`“什么是 PyTorch” <what_is_pytorch>`），以及偏导数（partial
+（见:doc:`《什么是 PyTorch》 <what_is_pytorch>`），以及偏导数（partial
 derivative）和链式法则（chain rule）。
 """
 
@@ -863,7 +863,7 @@ assert same == [True, True, False, False] and net[0].weight.grad is None
 # %%
 # 冻结与 ``no_grad`` 不同：冻结只针对选定的参数，图照常建立，其余参数照常训练。
 # 后面会用它给训练好的卷积网络换一个新的最后一层，
-# 见:doc:`“训练分类器” <training_a_classifier>`。
+# 见:doc:`《训练图像分类器》 <training_a_classifier>`。
 
 # %%
 # 用有限差分检验梯度
@@ -1212,7 +1212,7 @@ assert net[0].weight.grad.abs().sum() > 0 and net[2].weight.grad is None and not
 # 接下来
 # ------
 #
-# 有了自动微分，就可以把参数组织成网络：:doc:`“神经网络” <neural_networks>`。
+# 有了自动微分，就可以把参数组织成网络：:doc:`《神经网络》 <neural_networks>`。
 # 想深入了解，请看官方文档的
 # `torch.autograd <https://docs.pytorch.org/docs/stable/autograd.html>`__ 与
 # `autograd 的工作原理 <https://docs.pytorch.org/docs/stable/notes/autograd.html>`__。

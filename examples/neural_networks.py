@@ -10,8 +10,8 @@
 新参数，以及几种不报错的错误怎样发现。
 
 **需要先会**：张量（tensor）的基本操作（见
-:doc:`什么是 PyTorch <what_is_pytorch>`）和反向传播的含义（见
-:doc:`自动微分 <autograd_automatic_differentiation>`）。
+:doc:`《什么是 PyTorch》 <what_is_pytorch>`）和反向传播的含义（见
+:doc:`《自动微分》 <autograd_automatic_differentiation>`）。
 """
 
 # %%
@@ -34,7 +34,7 @@
 #    \text{参数} \leftarrow \text{参数} - \text{学习率} \times \text{梯度}
 #
 # 这一页用一张随机的“图片”走完除第 2 步以外的各步。真正的数据集见
-# :doc:`训练分类器 <training_a_classifier>`。
+# :doc:`《训练图像分类器》 <training_a_classifier>`。
 
 # %%
 # 定义一个网络
@@ -897,7 +897,7 @@ assert all(parameter.grad is not None for parameter in net.parameters())
 # ``backward()`` 把新的梯度加到旧的上面，不会替换它。不清零再做一次，参数没有
 # 变，梯度却成了两倍。``zero_grad(set_to_none=False)`` 则把梯度填成 0，不换成
 # ``None``。训练时忘了清零会怎样，见
-# :doc:`自动微分 <autograd_automatic_differentiation>`。
+# :doc:`《自动微分》 <autograd_automatic_differentiation>`。
 
 first = net.conv1.bias.grad.clone()
 criterion(net(inputs), target).backward()
@@ -1235,6 +1235,6 @@ print("三步之后，手写的动量与 optim.SGD 一致")
 # ------
 #
 # 下一页是
-# :doc:`训练分类器 <training_a_classifier>`，用真正的图片训练几乎同样的网络。
+# :doc:`《训练图像分类器》 <training_a_classifier>`，用真正的图片训练几乎同样的网络。
 # 想看 ``torch.nn`` 还有哪些层和损失函数，查
 # `官方文档 <https://docs.pytorch.org/docs/stable/nn.html>`__。

@@ -949,7 +949,7 @@ assert [len(batch) for batch in loader] == [chunk_sizes(len(b), 2)[0] for b in b
 # 接下来
 # ------
 #
-# - 把 DDP 用到真正的训练上：给 :doc:`《训练分类器》 <training_a_classifier>` 里的循环加上进程组、
+# - 把 DDP 用到真正的训练上：给 :doc:`《训练图像分类器》 <training_a_classifier>` 里的循环加上进程组、
 #   取样器和包装。
 # - DDP 的内部做法见 `DDP 的说明 <https://docs.pytorch.org/docs/stable/notes/ddp.html>`__。
 # - ``torchrun`` 的全部选项见

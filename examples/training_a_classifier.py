@@ -7,11 +7,11 @@
 你手里会有一套自己跑通的流程：准备数据、定义网络、训练、评估、看清错误、保存、续
 训，以及把学到的特征用在新任务上。
 
-**你将学到** 用 torchvision 准备 CIFAR-10；写出训练循环并读懂损失曲线；用准确
+**你将学到**：用 torchvision 准备 CIFAR-10；写出训练循环并读懂损失曲线；用准确
 率、混淆矩阵和具体的错例评价模型；保存、载入和续训；在加速器上训练；冻结一部分参
 数。
 
-**需要先会** 张量的基本运算（:doc:`《什么是 PyTorch》 <what_is_pytorch>`）、自动
+**需要先会**：张量的基本运算（:doc:`《什么是 PyTorch》 <what_is_pytorch>`）、自动
 微分（:doc:`《自动微分》 <autograd_automatic_differentiation>`）和用
 ``nn.Module`` 定义网络（:doc:`《神经网络》 <neural_networks>`）。
 """

@@ -1090,5 +1090,5 @@ for dtype in (np.float64, np.float32):
 # ------
 #
 # 张量还能记住自己是怎样算出来的，并据此求导，
-# 见下一页:doc:`“自动微分” <autograd_automatic_differentiation>`。
-# 层与参数怎样由张量搭起来，见:doc:`“神经网络” <neural_networks>`。
+# 见下一页:doc:`《自动微分》 <autograd_automatic_differentiation>`。
+# 层与参数怎样由张量搭起来，见:doc:`《神经网络》 <neural_networks>`。

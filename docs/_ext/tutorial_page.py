@@ -16,9 +16,10 @@ from pathlib import Path
 from docutils import nodes
 
 ORDINAL = "第 {} / {} 篇"
-#: 默读中文说明文大约每分钟 400 字；看一行代码或输出按 4 秒算。
+#: 默读中文说明文大约每分钟 400 字；读一行代码按 3 秒、看一行输出按 1 秒算。
 CHARACTERS_PER_MINUTE = 400
-SECONDS_PER_LINE = 4
+SECONDS_PER_CODE_LINE = 3
+SECONDS_PER_OUTPUT_LINE = 1
 
 
 def dress(app, doctree):
@@ -30,7 +31,11 @@ def dress(app, doctree):
             note.parent.remove(note)
     number = app.config.tutorials.index(name) + 1
     minutes = reading_minutes(doctree)
-    app.env.reading_minutes = {**getattr(app.env, "reading_minutes", {}), name: minutes}
+    lead = doctree.next_node(nodes.title).parent.next_node(nodes.paragraph).astext()
+    app.env.tutorial_leads = {
+        **getattr(app.env, "tutorial_leads", {}),
+        name: {"minutes": minutes, "sentence": re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead.split("。")[0]).replace("\n", "") + "。"},
+    }
     place = ORDINAL.format(number, len(app.config.tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
     title = doctree.next_node(nodes.title)
@@ -41,16 +46,17 @@ def dress(app, doctree):
 
 def reading_minutes(doctree):
     """正文、代码和输出的阅读时间，整分钟。折叠的部分不算。"""
-    characters = lines = 0
+    characters = seconds = 0
     folded = {id(node) for fold in doctree.findall(_is_fold) for node in fold.findall()}
     for text in doctree.findall(nodes.Text):
         if id(text) in folded:
             continue
         if isinstance(text.parent, nodes.literal_block):
-            lines += text.count("\n") + 1
+            is_output = "sphx-glr-script-out" in text.parent.parent.get("classes", ())
+            seconds += (text.count("\n") + 1) * (SECONDS_PER_OUTPUT_LINE if is_output else SECONDS_PER_CODE_LINE)
         else:
             characters += len(re.findall(r"[\u4e00-\u9fff]|[A-Za-z0-9_.]+", text))
-    return max(1, round(characters / CHARACTERS_PER_MINUTE + lines * SECONDS_PER_LINE / 60))
+    return max(1, round(characters / CHARACTERS_PER_MINUTE + seconds / 60))
 
 
 def _is_fold(node):
@@ -78,7 +84,7 @@ def _provenance(app, name):
         ("PyTorch", f"torch {version('torch')}，torchvision {version('torchvision')}"),
         ("Python", f"{platform.python_version()}，{platform.system()} {platform.machine()}"),
         ("处理器", processor()),
-        ("随机种子", "、".join(dict.fromkeys(re.findall(r"torch\.manual_seed\((\w+)\)", script))) or "没有用到"),
+        ("随机种子", "、".join(dict.fromkeys(re.findall(r"torch\.manual_seed\((\d+)\)", script))) or "没有用到"),
     ]
     if "CIFAR10(" in script:
         items.append(("数据来源", f"CIFAR-10，{_data_source(source.parent / 'data/source.json')}"))
@@ -138,6 +144,11 @@ def _running_time(path, app):
     return f"{seconds:.1f} 秒"
 
 
+def merge(app, env, docnames, other):
+    env.tutorial_leads = {**getattr(env, "tutorial_leads", {}), **getattr(other, "tutorial_leads", {})}
+
+
 def setup(app):
     app.connect("doctree-read", dress)
+    app.connect("env-merge-info", merge)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,56 @@
+"""首页的教程卡片：指令 ``tutorial-cards`` 按次序列出每篇的图、标题、开头一句和阅读时间。
+
+图取自这次构建，时间由 tutorial_page 算出，所以卡片不会与教程不一致。
+"""
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+
+class tutorial_card(nodes.General, nodes.Element):
+    """一张卡片：读到所有页面之后再填文字。"""
+
+
+class TutorialCards(SphinxDirective):
+    def run(self):
+        env, conf = self.env, self.config.sphinx_gallery_conf
+        env.tutorial_cards_docs = getattr(env, "tutorial_cards_docs", set()) | {env.docname}
+        cards = nodes.container(classes=["tutorial-cards"])
+        for name in self.config.tutorials:
+            image = f"/{conf['gallery_dirs']}/images/thumb/sphx_glr_{name}_thumb"
+            suffix = next((s for s in (".webp", ".png") if (env.srcdir / f"{image[1:]}{s}").exists()), ".png")
+            cards += tutorial_card("", nodes.image(uri=image + suffix, alt=""), tutorial=name)
+        return [cards]
+
+
+def fill(app, doctree, docname):
+    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
+    for card in list(doctree.findall(tutorial_card)):
+        name = card["tutorial"]
+        source = f"{gallery}/{name}"
+        number = app.config.tutorials.index(name) + 1
+        lead = app.env.tutorial_leads[name]
+        link = nodes.reference("", "", internal=True, refuri=app.builder.get_relative_uri(docname, source), classes=["tutorial-card"])
+        link += card.children
+        link += nodes.inline("", f"{number} {app.env.titles[source].astext()}", classes=["tutorial-card-title"])
+        link += nodes.inline("", lead["sentence"], classes=["tutorial-card-text"])
+        link += nodes.inline("", f"阅读约 {lead['minutes']} 分钟", classes=["tutorial-card-time"])
+        card.replace_self(nodes.paragraph("", "", link))
+
+
+def outdated(app, env, added, changed, removed):
+    """有页面变动时，卡片所在的页面要重写。"""
+    return list(getattr(env, "tutorial_cards_docs", ())) if added or changed or removed else []
+
+
+def merge(app, env, docnames, other):
+    env.tutorial_cards_docs = getattr(env, "tutorial_cards_docs", set()) | getattr(other, "tutorial_cards_docs", set())
+
+
+def setup(app):
+    app.add_node(tutorial_card)
+    app.add_directive("tutorial-cards", TutorialCards)
+    app.connect("env-get-outdated", outdated)
+    app.connect("env-merge-info", merge)
+    app.connect("doctree-resolved", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

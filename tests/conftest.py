@@ -1,0 +1,211 @@
+"""测试共用的东西：构建好的网站、本地服务器、真浏览器、可以弄坏的小网站。"""
+
+import functools
+import gzip
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pylopdf_fonts_zh_cn
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+
+@pytest.fixture(scope="session")
+def site():
+    """构建好的网站的文件夹（make test 先构建再测试）。"""
+    folder = ROOT / "build/html"
+    assert (folder / "index.html").is_file(), "build/html 里没有网站：先运行 make html"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tutorials():
+    """教程的次序，取自 conf.py。"""
+    block = re.search(r"^tutorials = \[(.*?)\]", (ROOT / "conf.py").read_text("utf-8"), re.S | re.M)[1]
+    return re.findall(r'"(\w+)"', block)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """带 gzip 的静态服务器，和真正的主机一样。"""
+
+    def log_message(self, *arguments):
+        pass
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        if path.is_dir():
+            path /= "index.html"
+        if not path.is_file():
+            self.send_error(404)
+            return None
+        body = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        if path.suffix in {".html", ".css", ".js", ".svg", ".txt", ".xml"}:
+            body = gzip.compress(body, 6)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def copyfile(self, source, outputfile):
+        pass
+
+
+def serve(folder):
+    """在空闲端口上提供 `folder`，返回 (服务器, 网址)。"""
+    handler = functools.partial(_Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}/"
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    running, address = serve(site)
+    yield address
+    running.shutdown()
+
+
+def find_chromium():
+    """依次找：CHROMIUM 指定的、机器上有的、Playwright 下载的、（root 时）apt 安装的。"""
+    if "CHROMIUM" in os.environ:
+        return os.environ["CHROMIUM"]
+    for name in BROWSERS:
+        if shutil.which(name):
+            return shutil.which(name)
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+    if own.exists():
+        return str(own)
+    attempts = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        attempts += [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]]
+    for command in attempts:
+        print(f"== 没有 Chromium，运行 {' '.join(command[:5])}", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900)
+        if own.exists():
+            return str(own)
+        if shutil.which("chromium"):
+            return shutil.which("chromium")
+    pytest.exit("没有找到 Chromium，也装不上。请自行安装，再用环境变量 CHROMIUM 指出它的路径。", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    return find_chromium()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path, tmp_path_factory):
+    """一个 Chromium；系统里没有中文字体时用思源黑体，截图才不是方框。"""
+    folder = tmp_path_factory.mktemp("fonts")
+    fonts = Path(pylopdf_fonts_zh_cn.sans_path()).parent
+    configuration = folder / "fonts.conf"
+    configuration.write_text(
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+        '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>'
+        f"<dir>{fonts}</dir><cachedir>{folder}</cachedir></fontconfig>",
+        "utf-8",
+    )
+    environment = {**os.environ, "FONTCONFIG_FILE": str(configuration)}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS, env=environment)
+        yield browser
+        browser.close()
+
+
+def watch(page, server):
+    """把控制台错误、失败的请求和离站的请求收进返回的列表。"""
+    problems = []
+    page.on("console", lambda message: message.type == "error" and problems.append(f"控制台：{message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"脚本出错：{error}"))
+    page.on("requestfailed", lambda request: problems.append(f"请求失败：{request.url}"))
+    page.on("response", lambda r: r.status >= 400 and problems.append(f"{r.status}：{r.url}"))
+    own = (server, "file:", "data:", "blob:")
+    page.on("request", lambda r: r.url.startswith(own) or problems.append(f"离站的请求：{r.url}"))
+    return problems
+
+
+@pytest.fixture
+def page(browser, server):
+    """新页面；测试结束时不许有控制台错误、失败的请求、离站的请求。"""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    problems = watch(page, server)
+    yield page
+    context.close()
+    assert not problems, problems
+
+
+class TinySite:
+    """一个最小的项目：本项目的 conf.py、扩展和工具，加上测试自己的示例和页面。"""
+
+    def __init__(self, folder, examples, pages=None):
+        self.folder = folder
+        for name in ("docs/_ext", "docs/_static", "docs/_templates", "docs/locales", "tools"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
+        conf = (ROOT / "conf.py").read_text("utf-8")
+        conf = re.sub(r"^tutorials = \[.*?\]", f"tutorials = {list(examples)!r}", conf, flags=re.S | re.M)
+        conf = re.sub(r"^redirects = \{.*?^\}", "redirects = {}", conf, flags=re.S | re.M)
+        self.write("conf.py", conf)
+        self.write("examples/GALLERY_HEADER.rst", "教程\n====\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n")
+        for name, text in examples.items():
+            self.write(f"examples/{name}.py", text)
+        toctree = "\n".join(["tutorials/index", *(pages or {})])
+        self.write("docs/index.md", f"# 小网站\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n\n```{{toctree}}\n{toctree}\n```\n")
+        for name, text in (pages or {}).items():
+            self.write(f"docs/{name}.md", text)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def edit(self, name, old, new):
+        path = self.folder / name
+        text = path.read_text("utf-8")
+        assert old in text, f"{name} 里没有 {old!r}"
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def build(self, *options, **environment):
+        """运行 tools/build_site.py；返回 CompletedProcess，stdout 里是全部输出。"""
+        return subprocess.run(
+            [sys.executable, "tools/build_site.py", *options],
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=600,
+        )
+
+    def published(self):
+        """已发布网站的 {相对路径: 内容}。"""
+        folder = self.folder / "build/html"
+        return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def example(body="print(1 + 1)", title="示例", prose="这一段文字足够长，可以当作这一页的描述，别的没有什么。"):
+    """一篇合格的最小示例；`body` 是第 14 行起的代码。"""
+    return f'"""\n{title}\n{"=" * 40}\n\n{prose}\n"""\n\n# %%\n# 第一格\n# ------\n#\n# 文字。\n\n{body}\n\n# %%\n# 末尾的文字。\n\nprint("完")\n'
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """tiny({名字: 脚本}, {页面: Markdown}) 造一个小网站。"""
+    return lambda examples, pages=None: TinySite(tmp_path / "site", examples, pages)
