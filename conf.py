@@ -46,6 +46,7 @@ extensions = [
     "chinese_lines",
     "math_at_build",
     "chinese_theme",
+    "light_pages",
 ]
 
 # -- 源文件 -------------------------------------------------------------------
@@ -83,7 +84,6 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["docs/_static"]
 html_css_files = ["katex/katex.min.css", "site.css"]
-html_js_files = [("colour_theme.js", {"priority": 100})]
 html_favicon = "docs/_static/favicon.svg"
 html_baseurl = f"{SITE_URL}/" if SITE_URL else ""
 html_copy_source = False
@@ -99,7 +99,7 @@ html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
 
 # -- 复制按钮：只复制代码，不带提示符与输出 ----------------------------------------
 
-copybutton_selector = "div.highlight-python pre, div.highlight-bash pre, div.highlight-console pre, div.highlight-powershell pre"
+copybutton_selector = "div.highlight-Python pre, div.highlight-python pre, div.highlight-bash pre, div.highlight-console pre, div.highlight-powershell pre"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

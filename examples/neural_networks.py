@@ -40,9 +40,9 @@
 # 定义一个网络
 # ------------
 #
-# 先导入三样东西，并固定随机种子，使每次运行得到同样的数。``torch.nn`` 里是带参
-# 数的层（layer），``torch.nn.functional`` 里是不带参数的函数，习惯上记作
-# ``F``。
+# 先导入三样东西，并固定随机种子，使每次运行得到同样的数。``torch.nn`` 里是层
+# （layer）一类的零件，参数由它们自己保管；``torch.nn.functional`` 里是函数，什么
+# 也不保管，习惯上记作 ``F``。
 
 import torch
 import torch.nn.functional as F
@@ -52,10 +52,11 @@ torch.manual_seed(0)
 
 # %%
 # 下面的网络仿照 1998 年用来识别手写数字的 LeNet-5：两个卷积层（convolution
-# layer），三个全连接层（fully connected layer，也叫线性层）。``__init__`` 里准
-# 备好各层，``forward`` 里写出数据怎样依次通过它们。数据一层接一层向前，不回头，
-# 所以叫前馈神经网络（feed-forward network）。激活函数和池化用的是今天常见的做
-# 法，与当年的论文不尽相同。
+# layer），三个全连接层（fully connected layer，也叫线性层）。激活函数和池化用今
+# 天常见的做法，与当年的论文不尽相同。
+#
+# ``__init__`` 里准备好各层，``forward`` 里写出数据怎样依次通过它们。数据一层接一
+# 层向前，不回头，这样的网络叫前馈神经网络（feed-forward network）。
 
 
 class Net(nn.Module):
@@ -80,7 +81,8 @@ class Net(nn.Module):
 # 逐项读一遍：
 #
 # - ``nn.Conv2d(1, 6, 5)``：输入 1 个通道（channel），输出 6 个通道，卷积核
-#   （kernel）为 5×5；
+#   （kernel）为 5×5。它像一个小窗口，在图上一格一格地滑过，每到一处就把窗口里的
+#   数加权求和，得出一个数；
 # - ``nn.Linear(120, 84)``：把 120 个数变成 84 个数；
 # - ``F.relu``：激活函数（activation function），把负数变成 0；
 # - ``F.max_pool2d(…, 2)``：最大池化（pooling，有的书作“汇聚”），每个 2×2 的
@@ -93,18 +95,17 @@ class Net(nn.Module):
 net = Net()
 print(net)
 
+# sphinx_gallery_start_ignore
+assert not any(word in str(net).lower() for word in ("relu", "pool", "flatten"))
+# sphinx_gallery_end_ignore
+
 # %%
 # 打印出来的是登记在网络上的五个层。``relu``、``max_pool2d`` 和 ``flatten`` 不在
 # 其中：它们是普通函数，没有参数，也不是模块（module）。
 #
 # 你只写了 ``forward``，即前向传播（forward propagation）。反向传播由 autograd
 # 完成，不必写。``forward`` 里可以用任何张量运算，也可以用 ``if`` 和循环。
-
-# sphinx_gallery_start_ignore
-assert not any(word in str(net).lower() for word in ("relu", "pool", "flatten"))
-# sphinx_gallery_end_ignore
-
-# %%
+#
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
@@ -185,12 +186,12 @@ assert numbers[:3] == [156, 2416, 48120] and net.fc1.weight.numel() / total > 0.
 features = torch.randn(1, 84)
 by_hand = features @ net.fc3.weight.T + net.fc3.bias
 torch.testing.assert_close(net.fc3(features), by_hand)
-print("net.fc3(features) 与 features @ W.T + b 相等")
+print("net.fc3(features) 与 features @ W.T + b 一致")
 
 # %%
-# 参数是怎样被找到的？层的权重属于 ``nn.Parameter``，它是张量的子类。把
-# ``nn.Parameter`` 或含有它的模块赋给 ``self`` 的属性时，``nn.Module`` 会把它登
-# 记下来。
+# 参数是怎样被找到的？层的权重不是普通的张量，它的类型是 ``nn.Parameter``，张量
+# 的子类。把 ``nn.Parameter`` 或者另一个模块赋给 ``self`` 的属性时，
+# ``nn.Module`` 就把它登记下来。
 
 print(f"{type(net.conv1.weight).__name__ = }")
 print(f"{isinstance(net.conv1.weight, torch.Tensor) = }")
@@ -205,7 +206,8 @@ assert type(net.conv1.weight) is nn.Parameter and net.conv1.weight.requires_grad
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 层多了，你想把它们放进一个列表。普通列表不会被登记，定义网络时也不会报错，直到
-# 把参数交给优化器才发现一个也没有。如果网络里还有别的层，连这个报错也不会出现。
+# 把参数交给优化器（optimizer，它负责更新参数）才发现一个也没有。如果网络里还有别
+# 的层，连这个报错也不会出现。
 
 
 class Stack(nn.Module):
@@ -351,7 +353,7 @@ except RuntimeError as error:
 
 # %%
 # 报错里的 ``1x256`` 是展平后的数据，``400x120`` 是 ``fc1`` 的权重（已转置）。补
-# 救：在四边各补两圈 0，变成 32×32；或者缩放图片；或者按新尺寸改 ``fc1``（见练习
+# 救：在四周补两圈 0，变成 32×32；或者缩放图片；或者按新尺寸改 ``fc1``（见练习
 # 1）。
 
 padded = F.pad(digit, (2, 2, 2, 2))
@@ -422,6 +424,9 @@ if not found:
 # 块数是通道数，边长按像素；两个数的形状画成竖条，高度按个数，与方块的比例尺不
 # 同。
 
+plt.rc("font", size=12)
+plt.rc("figure.constrained_layout", h_pad=0.12)  # 上下留白，单位是英寸
+
 layer_names = {layer: name for name, layer in net.named_children()}
 stages = [("inputs", trace[0][0])]
 for layer, (_, after) in zip(steps, trace):
@@ -460,7 +465,7 @@ def draw_row(ax, row, gap):
         ax.text(left + width / 2, 23, label, ha="center", fontsize=13)
         ax.text(left + width / 2, -27, name, ha="center", fontsize=13)
         left += width + gap
-    ax.set(xlim=(-6, 222), ylim=(-30, 30), aspect="equal")
+    ax.set(xlim=(-6, 226), ylim=(-30, 30), aspect="equal")
     ax.axis("off")
 
 
@@ -471,8 +476,7 @@ def draw_row(ax, row, gap):
 # 上排从左到右是卷积与池化，下排接着上排的末尾，是展平与全连接层。``6@28×28`` 表
 # 示 6 个通道，每个 28×28。``ReLU`` 不改变形状，图中略去。
 
-plt.rc("font", size=12)
-fig, axes = plt.subplots(2, 1, figsize=(7, 4.4), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(7, 4.6), layout="constrained")
 draw_row(axes[0], stages[:5], gap=19)
 draw_row(axes[1], stages[5:], gap=58)
 fig.suptitle("网络的结构：特征图变小变多，向量变短")
@@ -501,8 +505,8 @@ assert nn.MaxPool2d(2)(image).shape == (1, 16, 16)
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    旧教程说 ``torch.nn`` 只支持小批量，``nn.Conv2d`` 的输入必须是四维。当时如
-#    此，如今不是，上面的输出就是证据。
+#    旧教程说 ``torch.nn`` 只支持小批量，``nn.Conv2d`` 的输入必须是四维。当时的
+#    卷积确实如此，如今不是，上面的输出就是证据。
 #
 # 常见错误：把单个样本交给这个网络
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -574,7 +578,7 @@ assert flat.shape == (25, 256) and rows[0].unique().tolist() == [0, 1]
 
 net.zero_grad()
 outputs.backward(torch.randn(1, 10))
-for name, parameter in net.named_parameters():
+for parameter in net.parameters():
     assert parameter.grad.shape == parameter.shape
 print(f"{net.conv1.bias.grad.shape = }")
 print("每个参数的 .grad 都与它自己同形")
@@ -591,8 +595,8 @@ print("每个参数的 .grad 都与它自己同形")
 #   ``.grad`` 里存梯度；
 # - ``nn.Module``：神经网络的模块，收集参数，能整体移到别的设备、保存和载入；
 # - ``nn.Parameter``：一种张量，赋给模块的属性时自动登记为参数；
-# - ``autograd.Function``：一种运算的前向与反向定义。带梯度的张量由运算得到
-#   时，``grad_fn`` 指向这次运算在计算图里的节点。内置运算的节点由 PyTorch 备
+# - ``autograd.Function``：一种运算的前向与反向定义。由需要梯度的张量算出的结
+#   果，``grad_fn`` 指向这次运算在计算图里的节点。内置运算的节点由 PyTorch 备
 #   好，自己的运算可以写一个 ``Function``。
 #
 # 前三项看类型，最后一项看 ``grad_fn``：
@@ -667,24 +671,6 @@ torch.testing.assert_close(loss, ((outputs - target) ** 2).mean())
 print("MSELoss 与 ((outputs - target) ** 2).mean() 相等")
 
 # %%
-# 目标是整数张量也可以：按类型提升的规则，它会先变成浮点数，再参与计算。不过写成
-# 浮点数更清楚。
-
-integers = torch.arange(1, 11).view(1, -1)
-floats = torch.arange(1.0, 11.0).view(1, -1)
-print(f"{integers.dtype = }, {floats.dtype = }")
-print(f"{criterion(outputs, integers) = }")
-assert torch.equal(criterion(outputs, integers), criterion(outputs, floats))
-criterion(net(inputs), integers).backward()  # 反向传播也没有问题
-
-# %%
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时把整数目标交给 ``nn.MSELoss`` 会报类型错误，必须先转成浮点数。旧文章里
-#    的这条告诫今天不再成立。输出里的节点名也变了：旧教程印着
-#    ``MseLossBackward``，今天末尾多一个 0。
-#
 # 常见错误：目标的形状不对，只有一个警告
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
@@ -711,7 +697,7 @@ assert not torch.isclose(value, loss) and (outputs - target.view(10, 1)).shape =
 # ``(10, 10)``，每个输出与每个目标都比了一遍，损失是错的。
 #
 # 最容易遇到的是回归：网络给出 ``(4, 1)``，标签是 ``(4,)``。下面的预测全对，损失
-# 本应是 0。补救：先把标签变成同样的形状。
+# 本应是 0（警告与上面的相仿，这里收起不印）。补救：先把标签变成同样的形状。
 
 predictions = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
 labels = torch.tensor([1.0, 2.0, 3.0, 4.0])
@@ -725,11 +711,32 @@ assert criterion(predictions, labels.view(-1, 1)) == 0 < (predictions - labels).
 # sphinx_gallery_end_ignore
 
 # %%
+# 选读：目标是整数张量
+# ^^^^^^^^^^^^^^^^^^^^
+#
+# 形状对了，类型是整数也可以：按类型提升的规则，它会先变成浮点数，再参与计算。不
+# 过写成浮点数更清楚。
+
+integers = torch.arange(1, 11).view(1, -1)
+floats = torch.arange(1.0, 11.0).view(1, -1)
+print(f"{integers.dtype = }, {floats.dtype = }")
+print(f"{criterion(outputs, integers) = }")
+assert torch.equal(criterion(outputs, integers), criterion(outputs, floats))
+criterion(net(inputs), integers).backward()  # 反向传播也没有问题
+
+# %%
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时把整数目标交给 ``nn.MSELoss`` 会报类型错误，必须先转成浮点数。旧文章里
+#    的这条告诫今天不再成立。
+
+# %%
 # 沿着计算图往回走
 # ----------------
 #
 # 损失记得自己是怎样算出来的。它的 ``grad_fn`` 是计算图（computational graph）的
-# 一个节点，节点的 ``next_functions`` 指向更早的节点，反向传播就沿着它们走。
+# 一个节点，节点的 ``next_functions`` 指向更早的运算，反向传播就沿着它们走。
 
 node = loss.grad_fn
 print(type(node).__name__)  # 损失
@@ -763,12 +770,13 @@ assert bias_node.variable is net.fc3.bias and weight_node.variable is net.fc3.we
 #
 #    流传很广的一段代码把 ``next_functions[0][0].next_functions[0][0]`` 注释为
 #    ReLU，印出的却是 ``AccumulateGrad``。注释错了：那是 ``fc3.bias`` 的叶节
-#    点，ReLU 在 ``[1][0]``。那里还有两个不同的节点印着相同的内存地址，那只是前
-#    一个对象释放后地址又被用了一次。
+#    点，ReLU 在 ``[1][0]``。当年的输出里还有两个不同的节点印着相同的内存地址，
+#    那只是前一个对象释放后，地址又被用了一次。节点的名字也变了：当年是
+#    ``MseLossBackward``，今天末尾多一个 0。
 
 # %%
-# 列出整张图
-# ^^^^^^^^^^
+# 选读：列出整张图
+# ^^^^^^^^^^^^^^^^
 #
 # 只要一直走下去，就能得到整张图。每个节点里，通向参数的分支记在一旁，剩下的那一
 # 支是主路，通向更早的层。先写一个小函数：沿着一支走到叶节点，返回它的参数；走不
@@ -800,7 +808,7 @@ for node, leaves in path:
     print(f"{type(node).__name__:30}{owned}".rstrip())
 
 # sphinx_gallery_start_ignore
-assert "".join(type(step[0]).__name__[0] for step in path).replace("V", "R") == "MARARARMRCMRC"
+assert "".join(type(node).__name__[0] for node, _ in path) == "MARARAVMRCMRC"
 assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted(names.values())
 # sphinx_gallery_end_ignore
 
@@ -809,12 +817,7 @@ assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted
 # 展平，三个线性层（``Addmm``，即矩阵相乘再相加）与其间的 ReLU，最后是均方误差。
 # 十个参数各出现一次。
 #
-# 图里记的是实际执行的运算，所以展平这一步叫 ``View`` 之类，因为它只换了形状，没
-# 有复制数据。
-
-# sphinx_gallery_start_ignore
-assert "View" in type(path[6][0]).__name__ or "Reshape" in type(path[6][0]).__name__
-# sphinx_gallery_end_ignore
+# 图里记的是实际执行的运算：展平只换了形状，没有复制数据，所以记作 ``View``。
 
 # %%
 # 选读：计算图是怎么画的
@@ -862,8 +865,12 @@ def draw_graph(ax, path):
 # 看图：损失的计算图
 # ^^^^^^^^^^^^^^^^^^
 #
-# 蓝色是运算，橙色是叶节点 ``AccumulateGrad``，写着参数的名字和形状。箭头是反向
-# 传播的方向：从最上面的损失出发，每经过一层，就把梯度交给这一层的参数。
+# 从损失出发，沿 ``next_functions`` 一直走到头，就得到整张图。蓝色是运算，与
+# ``forward`` 里的各步一一对应，次序相反：``Addmm`` 是线性层，``View`` 是展平。橙
+# 色是叶节点 ``AccumulateGrad``，写着参数的名字和形状，``T`` 表示权重经过一次转置。
+#
+# 箭头是反向传播的方向：从最上面的损失出发，每经过一层，就把梯度交给这一层的参
+# 数。输入图片不需要梯度，图到第一个卷积为止。
 
 fig, ax = plt.subplots(figsize=(7, 9), layout="constrained")
 draw_graph(ax, path)
@@ -916,15 +923,16 @@ assert net.conv1.bias.grad.abs().sum() == 0
 #    :class: legacy
 #
 #    旧教程在反向传播之前印出六个 0。从 2.0 起 ``zero_grad()`` 默认把梯度设为
-#    ``None``，更省内存。依赖旧行为的代码会在 ``p.grad`` 为 ``None`` 时出错，可
-#    以写 ``set_to_none=False``。
+#    ``None``，更省内存。旧代码若在清零之后直接拿 ``p.grad`` 去计算，会因为它是
+#    ``None`` 而出错，这时可以写 ``set_to_none=False``。
 
 # %%
 # 更新参数
 # --------
 #
 # 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反
-# 方向走一小步，步子的大小由学习率（learning rate）:math:`\eta` 决定。
+# 方向走一小步，步子的大小由学习率（learning rate）:math:`\eta` 决定。说“随机”，
+# 是因为每一步的梯度只由随机取出的几个样本算得。
 #
 # .. math::
 #
@@ -974,7 +982,7 @@ except RuntimeError as error:
 # ^^^^^^^^^^
 #
 # ``torch.optim`` 里有各种更新规则：SGD、Nesterov 动量、Adam、RMSprop 等。优化器
-# （optimizer）收下参数和学习率，``step()`` 更新一次。下面五行是训练循环的标准写
+# 收下参数和学习率，``step()`` 更新一次。创建优化器以后的五行是训练循环的标准写
 # 法，用在刚才的副本上：
 
 from torch import optim
@@ -1039,8 +1047,8 @@ def train(make_optimizer, steps=60):
 
 
 # %%
-# 纵轴是对数的，每往下一格，损失小到十分之一。三次的学习率不全相同，又只有一个样
-# 本，所以这张图不说明谁更好。
+# 纵轴是对数刻度，每往下一大格，损失缩小到十分之一。三次的学习率不全相同，又只有
+# 一个样本，所以这张图不说明谁更好。
 
 curves = {
     "SGD": train(lambda p: optim.SGD(p, lr=0.01)),
@@ -1069,7 +1077,7 @@ assert all(losses[-1] < losses[0] / 2 for losses in curves.values())
 #
 # 最后用一个更小的网络把全过程连起来：一个卷积层，一个全连接层。32×32 的图片经过
 # 5×5 的卷积是 28×28，池化后是 14×14，所以全连接层的输入是 6×14×14 个数。输出层
-# 之后不加 ReLU。
+# 之后不加 ReLU，否则输出不会有负数，而目标里有。
 
 
 class SmallNet(nn.Module):
@@ -1103,6 +1111,7 @@ for step in range(5):  # 2 迭代
 
 # sphinx_gallery_start_ignore
 assert small.fc.in_features == 1176 and criterion(small(inputs), target) < loss
+assert (target < 0).any()
 # sphinx_gallery_end_ignore
 
 # %%
@@ -1178,7 +1187,9 @@ class FlexibleNet(Net):
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         x = torch.flatten(x, -3)  # 原来是 torch.flatten(x, 1)
-        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return self.fc3(x)
 
 
 flexible = FlexibleNet()

@@ -47,16 +47,17 @@ assert x.dtype == torch.float32 and y.dtype == torch.float64 and x.to("cpu") is 
 # sphinx_gallery_end_ignore
 
 # %%
-# 模块（module）的 ``to`` 不同：它原地更换模块里的参数，返回的就是模块自己，不接住返回值
-# 也已经生效。
+# 模块（module）的 ``to`` 不同：它原地（in-place）更换模块里的参数，返回的就是模块自己，
+# 不接住返回值也已经生效。
 
 layer = nn.Linear(5, 2)
-result = layer.to(device)
+print(f"{layer.weight.dtype = }")
+result = layer.to(torch.float64)
+print(f"{layer.weight.dtype = }")
 print(f"{result is layer = }")
-print(f"{layer.weight.device == x.to(device).device = }")
 
 # sphinx_gallery_start_ignore
-assert result is layer and layer.weight.device == x.to(device).device
+assert result is layer and layer.weight.dtype == torch.float64
 # sphinx_gallery_end_ignore
 
 # %%
@@ -73,9 +74,8 @@ assert result is layer and layer.weight.device == x.to(device).device
 # 常见错误：没有接住张量的新副本
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 模型换了数据类型，输入也调用了 ``to``，却没有把返回值赋给变量。
+# ``layer`` 已经换成 float64，输入 ``x`` 也调用了 ``to``，却没有把返回值赋给变量。
 
-layer = nn.Linear(5, 2).to(torch.float64)
 x.to(torch.float64)  # 返回值被丢掉了
 try:
     layer(x)
@@ -83,8 +83,8 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# ``x`` 还是原来的 ``x``。写成 ``x = x.to(...)`` 就好。换设备时忘了接住，得到的是另一条
-# 异常，说两个张量不在同一个设备上，原因相同。
+# ``x`` 还是原来的 ``x``，仍是 float32。补救：写成 ``x = x.to(...)``。换设备时忘了接住，
+# 得到的是另一条异常，说张量不在同一个设备上，原因相同。
 
 x = x.to(torch.float64)
 print(f"{layer(x).shape = }")
@@ -158,7 +158,7 @@ class Model(nn.Module):
 
     def forward(self, x):
         output = self.fc(x)
-        print(f"    In Model: input size {tuple(x.shape)} output size {tuple(output.shape)}")
+        print(f"    In Model: input size {list(x.shape)} output size {list(output.shape)}")
         return output
 
 
@@ -180,15 +180,15 @@ except TypeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 打乱次序要先知道一共有多少个样本，所以取样器会调用 ``len``。补上 ``__len__`` 即可，上面的
-# ``RandomDataset`` 就是写全了的样子。
+# 打乱次序要先知道一共有多少个样本，所以取样器（sampler）会调用 ``len``。补救：写上
+# ``__len__``，上面的 ``RandomDataset`` 就是写全了的样子。
 
 # %%
 # 用一行代码并行
 # --------------
 #
-# PyTorch 默认只用一个 GPU。``nn.DataParallel`` 把模型包装起来，之后每一批数据会自动分给
-# 所有 GPU。``net`` 是模型本身；有两个以上的 GPU 时，``model`` 是包装后的它。
+# 有几个 GPU 时，若不另作安排，PyTorch 只用其中一个。``nn.DataParallel`` 把模型包装起来，之后
+# 每一批数据会自动分给所有 GPU。``net`` 是模型本身；GPU 不止一个时，``model`` 是包装后的它。
 
 net = Model(input_size, output_size).to(device)
 model = net
@@ -212,7 +212,7 @@ assert torch.cuda.is_available() or wrapped.device_ids == []
 for data in rand_loader:
     data = data.to(device)
     output = model(data)
-    print(f"Outside: input size {tuple(data.shape)} output size {tuple(output.shape)}")
+    print(f"Outside: input size {list(data.shape)} output size {list(output.shape)}")
 
 # %%
 # 没有 GPU 或只有一个 GPU 时，每批整个交给模型，四批就是四对，里外的形状相同，正如预期。
@@ -233,7 +233,7 @@ for data in rand_loader:
 # 1. **分发（scatter）**：沿第 0 维把这一批切成几块，每个 GPU 一块。
 # 2. **复制（replicate）**：把模型复制到每个分到数据的 GPU 上，得到几个副本（replica）。
 # 3. **并行计算（parallel_apply）**：每个 GPU 一个线程，各算各的一块。
-# 4. **汇集（gather）**：把各块的输出按原来的次序接起来，放回第一个 GPU。
+# 4. **汇集（gather）**：把各块的输出按原来的次序接起来，默认放在第一个 GPU 上。
 
 # %%
 # .. note::
@@ -261,6 +261,8 @@ if not found:
 #
 # 两个小函数，一个画方框，一个画箭头。
 
+plt.rc("figure.constrained_layout", h_pad=0.12)  # 上下留白，单位是英寸
+
 
 def draw_box(ax, x, y, label, color):
     style = {"boxstyle": "round,pad=0.5", "facecolor": color, "edgecolor": "0.4"}
@@ -276,7 +278,8 @@ def draw_arrow(ax, start, end):
 # 每一列是一个 GPU，从上到下是时间。
 
 lanes = {"GPU 0": 4.6, "GPU 1": 8.2}
-rows = {"scatter": 6.6, "replicate": 4.8, "parallel_apply": 3.0}
+rows = {"scatter": 6.6, "replicate": 4.8, "parallel_apply": 3.0, "gather": 1.2}
+words = {"scatter": "分发", "replicate": "复制", "parallel_apply": "并行计算", "gather": "汇集"}
 
 
 def draw_lane(ax, lane, replica, size):
@@ -294,20 +297,21 @@ def draw_lane(ax, lane, replica, size):
 # 四步的图
 # ^^^^^^^^
 #
-# 两个 GPU、一批 30 个样本时是这样。批和最后的输出都在 GPU 0 上，所以它总比别的 GPU 忙。
+# 两个 GPU、一批 30 个样本时是这样。整批数据和最后的输出都在 GPU 0 上，所以它的负担比别的 GPU
+# 重。
 
 fig, ax = plt.subplots(figsize=(7, 6), layout="constrained")
 fig.suptitle("数据并行的四步：分发、复制、并行计算、汇集", fontsize=15)
 for replica, chunk in enumerate(torch.chunk(torch.zeros(batch_size, input_size), 2)):
     draw_lane(ax, f"GPU {replica}", replica, len(chunk))
 draw_box(ax, lanes["GPU 0"], 8.4, "一批 30 个样本", "#cfe2f3")
-draw_box(ax, lanes["GPU 0"], 1.2, "30 个输出", "#d9ead3")
+draw_box(ax, lanes["GPU 0"], rows["gather"], "30 个输出", "#d9ead3")
 for x in lanes.values():
     draw_arrow(ax, (lanes["GPU 0"], 7.9), (x, 7.1))
     draw_arrow(ax, (x, 2.5), (lanes["GPU 0"], 1.7))
 draw_arrow(ax, (5.5, 4.8), (7.3, 4.8))
-for label, y in {**rows, "gather": 1.2}.items():
-    ax.text(0, y, label, va="center", fontsize=13)
+for label, y in rows.items():
+    ax.text(0, y, f"{words[label]}\n{label}", va="center", fontsize=13)
 ax.set(xlim=(0, 9.8), ylim=(0.3, 10.2))
 ax.axis("off")
 plt.show()
@@ -321,6 +325,8 @@ plt.show()
 
 import copy
 
+batches = [batch.to(device) for batch in rand_loader]
+
 
 def fake_data_parallel(module, batch, n_gpus):
     chunks = torch.chunk(batch, n_gpus)  # 分发
@@ -332,10 +338,8 @@ def fake_data_parallel(module, batch, n_gpus):
 def run(n_gpus):
     for batch in batches:
         output = fake_data_parallel(net, batch, n_gpus)
-        print(f"Outside: input size {tuple(batch.shape)} output size {tuple(output.shape)}")
+        print(f"Outside: input size {list(batch.shape)} output size {list(output.shape)}")
 
-
-batches = [batch.to(device) for batch in rand_loader]
 
 # %%
 # 2 个、3 个和 8 个 GPU 的输出
@@ -411,15 +415,15 @@ for n_samples, n_gpus in [(30, 8), (10, 3), (10, 8)]:
 
 # sphinx_gallery_start_ignore
 assert chunk_sizes(30, 8) == [4] * 7 + [2] and chunk_sizes(10, 8) == [2] * 5
-assert chunk_sizes(10, 3) == [4, 4, 2]
+assert chunk_sizes(10, 3) == [4, 4, 2] and even == [2, 2] + [1] * 6
 # sphinx_gallery_end_ignore
 
 # %%
 # 谁在空闲
 # ^^^^^^^^
 #
-# 把每个 GPU 分到的样本数画出来。批越小、GPU 越多，空闲的就越多；批量大小最好是 GPU 数的
-# 整数倍，而且不要太小。
+# 把每个 GPU 分到的样本数画出来。除不尽时就可能有 GPU 空着：8 个样本分给 8 个 GPU，人人有份；
+# 10 个样本反而空下三个。所以批量大小最好是 GPU 数的整数倍。
 
 
 def draw_shares(ax, n_samples, n_gpus):
@@ -446,7 +450,7 @@ fig.suptitle("每个 GPU 分到的样本数：8 个 GPU 分 10 个样本，3 个
 plt.show()
 
 # sphinx_gallery_start_ignore
-assert 8 - len(chunk_sizes(10, 8)) == 3
+assert 8 - len(chunk_sizes(10, 8)) == 3 and len(chunk_sizes(8, 8)) == 8
 # sphinx_gallery_end_ignore
 
 # %%
@@ -463,24 +467,23 @@ for n_gpus in [2, 3, 8]:
 print("2、3、8 个 GPU，四批数据，输出全部相同")
 
 # %%
-# 再看梯度（gradient）。反向传播（backpropagation）时，``DataParallel`` 把各副本的梯度加
-# 起来，记在原来的模型上。损失若是对样本求和，各块的损失之和就是整批的损失，各块的梯度之和
-# 也就是整批的梯度。下面的 ``torch.autograd.grad`` 直接返回梯度，不写进 ``grad`` 属性。
+# 再看梯度（gradient）。损失在汇集之后的整批输出上计算。反向传播（backpropagation）时，每个副本
+# 只得到自己那一块的梯度，``DataParallel`` 把它们加起来，记在原来的模型上。下面照样做，再同不切分
+# 时的梯度比较。``torch.autograd.grad`` 直接返回梯度，不写进 ``grad`` 属性。
 
 
 def summed_gradient(layer, batch, n_gpus):
-    total = torch.zeros_like(layer.weight)
-    for chunk in torch.chunk(batch, n_gpus):
-        replica = copy.deepcopy(layer)
-        replica(chunk).square().sum().backward()
-        total += replica.weight.grad
-    return total
+    chunks = torch.chunk(batch, n_gpus)
+    replicas = [copy.deepcopy(layer) for _ in chunks]
+    outputs = torch.cat([replica(chunk) for replica, chunk in zip(replicas, chunks)])
+    outputs.square().mean().backward()
+    return sum(replica.weight.grad for replica in replicas)
 
 
-whole = torch.autograd.grad(layer(batches[0]).square().sum(), layer.weight)[0]
+whole = torch.autograd.grad(layer(batches[0]).square().mean(), layer.weight)[0]
 for n_gpus in [2, 3, 8]:
     torch.testing.assert_close(summed_gradient(layer, batches[0], n_gpus), whole)
-print("2、3、8 个 GPU，各块的梯度之和等于整批的梯度")
+print("2、3、8 个 GPU，各副本的梯度之和等于整批的梯度")
 
 # %%
 # 常见错误：状态字典里多出 module 前缀
@@ -514,8 +517,8 @@ torch.testing.assert_close(fresh.fc.weight, net.fc.weight)
 # ``DataParallel`` 只要改一行，适合用来理解数据并行。真要训练，PyTorch 的文档建议用分布式
 # 数据并行（distributed data parallel，DDP），只有一台机器时也是如此。两者的差别：
 #
-# - **进程**：``DataParallel`` 是一个进程里的多个线程，受 Python 全局解释器锁（GIL）的限制；
-#   DDP 是每个设备一个进程，互不等待解释器。
+# - **进程**：``DataParallel`` 是一个进程里的多个线程，受 Python 全局解释器锁（GIL）的限制，同一
+#   时刻只有一个线程在执行 Python 代码；DDP 是每个设备一个进程，各有各的解释器。
 # - **复制**：``DataParallel`` 每次前向传播都重新复制模型；DDP 只在开始时把权重从第一个进程
 #   发给大家一次。
 # - **梯度**：``DataParallel`` 把各副本的梯度加到第一个 GPU 的模型上；DDP 用全归约
@@ -550,11 +553,12 @@ except ValueError as error:
 
 # sphinx_gallery_start_ignore
 assert "recommended to use :class:`~torch.nn.parallel.Dist" in nn.DataParallel.__doc__
+assert "[rank{" in __import__("inspect").getsource(torch.distributed.init_process_group)
 # sphinx_gallery_end_ignore
 
 # %%
-# DDP 要同其他进程通信，所以先要有进程组：脚本里先调用 ``init_process_group``，再用
-# ``torchrun`` 启动脚本，由它告诉每个进程自己的 rank。下面就这样做。
+# DDP 要同其他进程通信，所以先要有进程组。补救：在脚本里先调用 ``init_process_group``，并用
+# ``torchrun`` 启动脚本，由它告诉每个进程自己的 rank。后面就这样做。
 
 # %%
 # 每个进程拿到哪些样本
@@ -577,8 +581,8 @@ assert sorted(shares[0] + shares[1]) == list(range(100)) and len(shares[0]) == 5
 # sphinx_gallery_end_ignore
 
 # %%
-# 次序是打乱过的，打乱用的种子随轮（epoch）的编号而变，所以每轮开始时要调用 ``set_epoch``。
-# 这里有意只让 rank 1 调用：rank 0 每一轮的次序都一样。
+# 次序是打乱过的。打乱用的种子取决于轮（epoch）的编号，取样器自己不知道到了第几轮，所以每轮开始时
+# 要调用 ``set_epoch``。这里有意只让 rank 1 调用：rank 0 每一轮的次序都一样。
 
 for epoch in range(3):
     samplers[1].set_epoch(epoch)
@@ -608,7 +612,7 @@ assert set(samplers[0]).isdisjoint(samplers[1]) and list(samplers[0]) != shares[
 # 写在字符串 ``demo`` 里，先读一遍，再存成文件运行。
 #
 # 第一段建立进程组。``gloo`` 是能在 CPU 上通信的后端。函数 ``same`` 用 ``all_gather`` 收集
-# 各进程手里的张量，逐位比较；``say`` 把一行连同换行一次写出，两个进程的字才不会混在一行里。
+# 各进程手里的张量，逐个数比较；``say`` 把一行连同换行一次写出，两个进程的字才不会混在一行里。
 
 demo = r"""# 用两个进程运行：torchrun --standalone --nproc_per_node=2 ddp_demo.py
 import torch
@@ -691,9 +695,19 @@ dist.destroy_process_group()
 # 启动两个进程
 # ^^^^^^^^^^^^
 #
+# 在终端里，存好 ``ddp_demo.py`` 之后运行这一条命令：
+#
+# ``torchrun --standalone --nproc_per_node=2 ddp_demo.py``
+#
+# ``--standalone`` 表示只用这一台机器，``--nproc_per_node=2`` 表示启动两个进程。本页要收下它打印
+# 的文字，所以由 Python 代为启动，写成函数 ``torchrun``，做法见下面的选读。
+
+# %%
+# 选读：从 Python 里启动 ``torchrun``
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
 # 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``，写成后一种不怕找不到命令。
-# ``--standalone`` 表示只用这一台机器，``--nproc_per_node=2`` 表示启动两个进程，
-# ``--local-addr`` 让它们走本机地址，不必解析主机名。``OMP_NUM_THREADS`` 让每个进程只用一个
+# ``--local-addr`` 让两个进程走本机地址，不必解析主机名。``OMP_NUM_THREADS`` 让每个进程只用一个
 # 线程，免得互相争抢。
 
 import os
@@ -728,6 +742,9 @@ def torchrun(name, source):
 
 
 # %%
+# 读两个进程的输出
+# ^^^^^^^^^^^^^^^^
+#
 # 两个进程同时打印，行的先后不定，所以先按 rank 排好。同一个 rank 的行保持原来的次序。
 
 result, home = torchrun("ddp_demo.py", demo)
@@ -782,46 +799,50 @@ assert list(checkpoint) == ["weight", "bias"]
 # 常见错误：一个进程出错，全体停下
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 进程多了，屏幕上的报错也多了，最后一段往往不是原因。这里让 rank 1 出错，rank 0 正忙着。
+# 进程多了，屏幕上的报错也多了，最后一段往往不是原因。这个小脚本让 rank 1 出错，rank 0 正忙着。
+# 它没有用到 torch，编号直接取自 ``torchrun`` 设好的环境变量 ``RANK``，``init_process_group`` 读的
+# 也是它。
 
 fail = """\
+import os
 import time
-import torch.distributed as dist
 
-dist.init_process_group("gloo")
-if dist.get_rank() == 1:
+if os.environ["RANK"] == "1":
     raise ValueError("编号 73 的样本没有标签")
-time.sleep(20)  # rank 0 还在计算
+time.sleep(60)  # rank 0 还在计算
 """
 result, _ = torchrun("ddp_fail.py", fail)
 folder.cleanup()  # 临时文件夹用完了
 print(f"{result.returncode = }")
 
 # sphinx_gallery_start_ignore
-assert "ValueError: 编号 73" in result.stderr and "Root Cause" in result.stderr, result.stderr
+assert result.returncode and "\nValueError: 编号 73" in result.stderr, result.stderr
 # sphinx_gallery_end_ignore
 
 # %%
-# 只看要紧的两处：以 ``[rank1]`` 开头的异常，和 ``torchrun`` 的小结里 ``Root Cause`` 以下的
-# 部分。时间、主机名和进程号每次不同，这里换成星号。
+# 报错很长，这里只看两处：异常的那一行，和 ``torchrun`` 最后的小结。时间、主机名和进程号每次不同，
+# 换成星号。
 
-lines = result.stderr.splitlines()
-start = next(i for i, line in enumerate(lines) if line.startswith("Root Cause"))
-details = [line for line in lines[start:] if line.startswith("  ")]
-summary = "\n".join([lines[start], *details])
+errors = result.stderr
+print(*[line for line in errors.splitlines() if line.startswith("ValueError")])
+summary = errors[errors.index("ddp_fail.py FAILED") :]
 summary = re.sub(r"(time|host)( +: ).*", r"\1\2***", summary)
-summary = re.sub(r"pid: \d+", "pid: ***", summary)
-print(*[line for line in lines if line.startswith("[rank1]: ValueError")])
+summary = re.sub(r"(pid:|PID) \d+", r"\1 ***", summary)
 print("\n".join(line.rstrip() for line in summary.splitlines()))
 
 # sphinx_gallery_start_ignore
-assert result.returncode and "rank      : 1 " in summary and "\n[rank1]: ValueError" in result.stderr
+causes = summary.split("Root Cause")
+assert "rank      : 0 " in causes[0] and "SIGTERM" in causes[0] and "rank      : 1 " in causes[1]
 # sphinx_gallery_end_ignore
 
 # %%
-# ``Root Cause`` 是最先出错的进程：看它的 ``rank``，再回到上面找这个 rank 的异常，那才是要改的
-# 地方。``torchrun`` 发现一个进程失败，就结束其余的进程，不会让它们一直等下去。给脚本的主函数
-# 加上 ``torch.distributed.elastic`` 的 ``record`` 装饰器，异常的回溯也会写进这份小结。
+# 两个进程都列在小结里，要找的是 ``Root Cause`` 以下的那一个，它最先出错：看它的 ``rank``，再回到
+# 上面找这个 rank 的异常，那才是要改的地方。rank 0 是被 ``torchrun`` 用 SIGTERM 结束的：一个进程
+# 失败，其余的也要停下，免得一直等下去。
+#
+# 建立了进程组的脚本出错时，异常的每一行前面还有 ``[rank1]:`` 这样的记号，找起来更容易。给脚本的
+# 主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回
+# 溯也会写进这份小结。
 
 # %%
 # 选读：到 GPU 上，到多台机器上
@@ -833,12 +854,12 @@ assert result.returncode and "rank      : 1 " in summary and "\n[rank1]: ValueEr
 #
 # **到 GPU 上**，``ddp_demo.py`` 要改四处，每个进程用一个 GPU：
 #
-# - 通信后端换成 NCCL：``dist.init_process_group("nccl")``。
 # - 选定自己的 GPU：``local_rank = int(os.environ["LOCAL_RANK"])``，再调用
 #   ``torch.accelerator.set_device_index(local_rank)``。
-# - 设备取 ``torch.accelerator.current_accelerator()``；先 ``net.to(device)``，再包装：
+# - 通信后端换成 NCCL：``dist.init_process_group("nccl")``。
+# - 设备取 ``device = torch.accelerator.current_accelerator()``；先 ``net.to(device)``，再包装：
 #   ``DistributedDataParallel(net, device_ids=[local_rank])``。
-# - 数据也都 ``.to(device)``，读检查点时写 ``map_location=device``。
+# - 数据和 ``restored`` 也都 ``.to(device)``，读检查点时写 ``map_location=device``。
 #
 # 启动时让 ``--nproc_per_node`` 等于这台机器的 GPU 数。
 #
@@ -859,7 +880,7 @@ assert result.returncode and "rank      : 1 " in summary and "\n[rank1]: ValueEr
 #
 # - 张量的 ``to`` 返回结果，要接住；模块的 ``to`` 原地生效，并且只到一个设备。
 # - ``DataParallel`` 每次前向传播做四步：分发、复制、并行计算、汇集。输出与整批一次算出的相同，
-#   损失求和时，各块的梯度之和等于整批的梯度。
+#   各副本的梯度之和等于整批的梯度。
 # - 分块按 ``torch.chunk`` 的规则，块的大小向上取整：3 个 GPU 分 10 个样本是 4、4、2，8 个 GPU
 #   分 10 个样本只用到 5 个。
 # - 状态字典要从 ``model.module`` 取，否则名字带着 ``module.`` 前缀。

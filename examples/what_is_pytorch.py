@@ -2,10 +2,10 @@
 什么是 PyTorch
 ==============
 
-PyTorch 由三部分组成：能在加速器上运算的张量库、自动微分（automatic
+PyTorch 的核心有三部分：能在加速器上运算的张量库、自动微分（automatic
 differentiation），以及建在两者之上的神经网络工具。本页讲第一部分。读完以后，
 你能创建张量、改变它的形状、与 NumPy 来回转换，能看懂张量在内存里的样子，
-也知道每一步究竟复制了数据，还是与别处共享同一块内存。
+也分得清哪些操作复制了数据，哪些与原来的张量共享同一块内存。
 
 **你将学到**：张量的创建与属性、运算与原地运算、索引、形状与步幅、广播、
 与 NumPy 共享内存、把张量放到合适的设备上。
@@ -23,7 +23,8 @@ differentiation），以及建在两者之上的神经网络工具。本页讲�
 # 能在 GPU 之类的加速器（accelerator）上运算；能记住自己是怎样算出来的，
 # 从而求出导数。
 #
-# 程序先固定随机数的种子，这样在同一台机器上每次运行都得到相同的随机数。
+# 先固定随机数的种子，这样在同一台机器上每次运行都得到相同的随机数。再各建一个
+# 标量、向量和矩阵，看它们的维数与形状。
 
 import torch
 
@@ -51,16 +52,17 @@ assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.te
 # 创建张量
 # --------
 #
-# 最省事的办法是 ``torch.empty``：只分配内存，不写入任何数。这样的张量是未初始化
-# （uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，
-# 甚至是 nan。它既不是随机数，也不保证是 0，所以下面只打印形状，不打印数值。
+# 先看一种只占地方、不写数的：``torch.empty`` 分配内存，不写入任何数。这样的张量
+# 是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大
+# 或极小，甚至是 nan。它既不是随机数，也不保证是 0，所以下面只打印形状和数据类型
+# （data type）。f 字符串里的 ``=`` 会把式子连同它的值一起打印出来，本教程常用它。
 
 x = torch.empty(5, 3)
 print(f"{x.shape = }")
 print(f"{x.dtype = }")
 
 # %%
-# 未初始化的张量只有一种正确用法：先写，再读。
+# 未初始化的张量只有一种正确用法：先写，再读。``fill_`` 把每个元素写成同一个数。
 
 x.fill_(7)
 print(x)
@@ -81,10 +83,9 @@ print(x)
 assert x.min() >= 0 and x.max() < 1
 
 # %%
-# ``torch.zeros`` 产生全 0 的张量。参数 ``dtype`` 指定数据类型（data type），
-# 其中 ``torch.long`` 是 ``torch.int64`` 的别名。整数默认就是 ``int64``，
-# 所以打印出来不带 ``dtype`` 字样。名字末尾的 s 不能省：``torch`` 里没有
-# ``zero`` 这个函数。
+# ``torch.zeros`` 产生全 0 的张量。参数 ``dtype`` 指定数据类型，其中
+# ``torch.long`` 是 ``torch.int64`` 的别名。整数默认就是 ``int64``，所以打印张量时
+# 不带 ``dtype`` 字样。名字末尾的 s 不能省：``torch`` 里没有 ``zero`` 这个函数。
 
 x = torch.zeros(5, 3, dtype=torch.long)
 print(x)
@@ -96,7 +97,8 @@ assert x.dtype is torch.int64 and "dtype" not in str(x) and not hasattr(torch, "
 
 # %%
 # 已有数据时用 ``torch.tensor``，数据类型由数据决定：有一个小数，整个张量就是
-# 浮点数；全是整数，就是 ``int64``。把小数点误写成逗号，结果便大不相同。
+# 浮点数，默认为 ``float32``；全是整数，就是 ``int64``。把小数点误写成逗号，
+# 结果便大不相同。
 
 x = torch.tensor([5.5, 3])
 typo = torch.tensor([5, 5, 3])
@@ -142,7 +144,7 @@ assert torch.rand(shape).shape == torch.zeros(shape).shape == torch.zeros(5, 3).
 # 常见错误：照整数张量的样子生成正态随机数
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# ``randn_like`` 沿用了原张量的 ``int64``，而正态分布只有浮点数的实现。
+# ``randn_like`` 沿用了原张量的 ``int64``，而正态分布没有整数的实现。
 
 try:
     torch.randn_like(torch.zeros(5, 3, dtype=torch.long))
@@ -159,10 +161,10 @@ assert noise.dtype is torch.float32
 # sphinx_gallery_end_ignore
 
 # %%
-# 七种写法放在一起
-# ^^^^^^^^^^^^^^^^
+# 选读：七种写法放在一起
+# ^^^^^^^^^^^^^^^^^^^^^^
 #
-# 下面把用过的创建方法各写一遍，看它们的形状与数据类型。
+# 下面把几种创建方法各写一遍，看它们的形状与数据类型。
 
 x = torch.tensor([5.5, 3])
 examples = {
@@ -208,8 +210,8 @@ assert x.size() + (1,) == torch.Size([5, 3, 1])
 # 运算的多种写法
 # --------------
 #
-# 同一种运算常有几种写法。以加法为例，最直接的是运算符。这样的运算是按元素的：
-# 对应位置上的数各自相加。
+# 同一种运算常有几种写法。以加法为例，最直接的是运算符。这样的运算是按元素的
+# （element-wise）：对应位置上的数各自相加。
 
 x = torch.rand(5, 3)
 y = torch.rand(5, 3)
@@ -242,8 +244,8 @@ assert returned is result and result.data_ptr() == address
 # 常见错误：``out=`` 的形状不对
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# ``out=`` 给了一个形状不符的张量。它不报错，只发出警告，然后把那个张量改成
-# 需要的形状，里面原有的数就没有了。
+# ``out=`` 给了一个形状不符的张量。PyTorch 没有报错，只发出警告，就把那个张量
+# 改成了需要的形状。下面把警告收集起来，只打印第一句。
 
 import warnings
 
@@ -268,9 +270,10 @@ print(f"{result.shape = }")
 # 原地运算和它的代价
 # ------------------
 #
-# 第四种写法是原地（in-place）运算：``y.add_(x)`` 把结果写回 ``y`` 自己的内存，
-# 返回的也是 ``y``。方法名带后缀 ``_`` 的都是原地运算，例如 ``copy_``、``t_`` 和
-# ``zero_``。在笔记本里把这一格运行两次，就加了两次 ``x``。
+# 加法还有一种原地（in-place）的写法：``y.add_(x)`` 把结果写回 ``y`` 自己的内存，
+# 返回的也是 ``y``。方法名带后缀 ``_`` 的都直接改动原张量，例如前面的 ``fill_``，
+# 又如 ``copy_``、``t_`` 和 ``zero_``。在笔记本里把这一格运行两次，就加了两次
+# ``x``。
 
 address = y.data_ptr()
 returned = y.add_(x)
@@ -299,8 +302,10 @@ assert alias.tolist() == [5, 1, 1] and a.tolist() == [6, 2, 2]
 # sphinx_gallery_end_ignore
 
 # %%
-# 原地运算省下一块内存，代价有三样：凡是用到这块内存的名字都会看到改动；
-# 数据类型不能改变；自动微分需要的旧值可能被覆盖。后两样会直接报错。
+# 原地运算省下一块内存，代价有三样：凡是用到这块内存的名字都会看到改动；结果只能
+# 是原来的数据类型；自动微分需要的旧值可能被覆盖，那时求导会报错，
+# 见:doc:`《自动微分》 <autograd_automatic_differentiation>`。拿不准时不要用原地
+# 运算，省下的内存通常不值。
 
 # %%
 # 常见错误：把浮点数原地加到整数张量上
@@ -320,33 +325,7 @@ except RuntimeError as error:
 print(f"{counts + 0.5 = }")
 # sphinx_gallery_start_ignore
 assert (counts + 0.5).dtype is torch.float32
-# sphinx_gallery_end_ignore
-
-# %%
-# 常见错误：原地改动了求导还要用的值
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# 指数函数的导数就是它自己的值，求导时要用到 ``b``，而 ``b`` 已经被改掉了。
-# 这里的 ``requires_grad`` 和 ``backward`` 留到下一页讲。
-
-a = torch.zeros(3, requires_grad=True)
-b = a.exp()
-b.add_(1)
-try:
-    b.sum().backward()
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).split(': [')[0]}")
-
-# %%
-# 写成 ``b = b + 1``，旧值就保住了。拿不准时不要用原地运算，省下的内存通常不值。
-
-a = torch.zeros(3, requires_grad=True)
-b = a.exp()
-b = b + 1
-b.sum().backward()
-print(f"{a.grad = }")
-# sphinx_gallery_start_ignore
-assert a.grad.tolist() == [1, 1, 1]
+assert torch.zeros(1).add_(torch.ones(1, dtype=torch.double)).dtype is torch.float32
 # sphinx_gallery_end_ignore
 
 # %%
@@ -380,6 +359,9 @@ column = grid[:, 1]
 column[0] = -1
 print(f"{grid[0] = }")
 assert grid[0, 1] == -1
+# sphinx_gallery_start_ignore
+assert column.stride() == (3,) and not column.is_contiguous()
+# sphinx_gallery_end_ignore
 
 # %%
 # 给切片赋值就是改原张量的那一部分。若要一份互不相干的数据，先用 ``clone`` 复制。
@@ -393,7 +375,7 @@ assert grid[:, 1].eq(0).all() and backup[:, 1].tolist() == [-1, 22, 32, 42, 52]
 # sphinx_gallery_end_ignore
 
 # %%
-# 用布尔张量或下标列表来挑选则不同：挑中的位置没有规律，只能复制出来。
+# 用布尔张量或下标列表来挑选则不同：挑中的位置未必有规律，所以总是复制出来。
 
 picked = backup[backup > 40]
 picked[0] = 0
@@ -401,14 +383,15 @@ print(f"{picked = }")
 print(f"{backup[3] = }")  # 没有变
 # sphinx_gallery_start_ignore
 assert picked[0] == 0 and backup[3].tolist() == [41, 42, 43]
+assert backup[[0, 2]].data_ptr() != backup.data_ptr()
 # sphinx_gallery_end_ignore
 
 # %%
 # 改变形状
 # --------
 #
-# 张量的方法 ``view`` 换一种形状看同一批数。``-1`` 表示这一维的大小由元素个数
-# 推算，最多写一个。三者的数据地址相同，没有复制。
+# 张量的方法 ``view`` 换一种形状看同一批数，得到的也是视图。``-1`` 表示这一维的
+# 大小由元素个数推算，最多写一个。三者的数据地址相同，没有复制。
 
 x = torch.randn(4, 4)
 y = x.view(16)
@@ -445,7 +428,8 @@ assert not hasattr(torch, "view") and x.numel() == 16
 # ^^^^^^^^^^^^^^^^^^
 #
 # 三个常用的方法：``unsqueeze`` 插入大小为 1 的一维，``squeeze`` 把它去掉，而
-# ``permute`` 按给出的次序重排各维。图像的通道在前还是在后，就靠它转换。
+# ``permute`` 按给出的次序重排各维。彩色图像有红、绿、蓝三个通道（channel），
+# 有的程序把通道放在最前，有的放在最后，就用 ``permute`` 转换。
 
 image = torch.rand(3, 32, 48)
 print(f"{image.unsqueeze(0).shape = }")
@@ -480,8 +464,11 @@ assert (base.stride(), transposed.stride(), part.stride()) == ((4, 1), (1, 4), (
 # sphinx_gallery_end_ignore
 
 # %%
-# 由此可以算出任何一个元素的位置。设起点为 :math:`o`，步幅为 :math:`(s_0, s_1)`，
-# 则第 :math:`i` 行第 :math:`j` 列的元素位于
+# 选读：元素在第几个位置
+# ^^^^^^^^^^^^^^^^^^^^^^
+#
+# 有了读法，就能算出任何一个元素的位置。设起点为 :math:`o`，步幅为
+# :math:`(s_0, s_1)`，则第 :math:`i` 行第 :math:`j` 列的元素在存储中的位置是
 #
 # .. math:: o + i\, s_0 + j\, s_1
 #
@@ -494,6 +481,10 @@ for tensor in (base, transposed, part):
         for j in range(tensor.shape[1]):
             assert memory[start + i * s0 + j * s1] == tensor[i, j]
 print("每个元素都在算出的位置上")
+
+# %%
+# 选读：怎样画一格一格的张量
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^
 
 # %%
 # .. note::
@@ -516,11 +507,10 @@ if not found:
     text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
 
 # %%
-# 选读：怎样画一格一格的张量
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
 # ``draw_cells`` 从左上角 ``(x, y)`` 起，把二维列表画成方格，``colors``
-# 是与它一样大的颜色列表。``by_row`` 按存储位置着色，``base`` 的每一行一种颜色。
+# 是与它一样大的颜色列表。``row_colors`` 按存储位置着色，``base`` 的每一行一种颜色。
+
+plt.rcParams["figure.constrained_layout.h_pad"] = 0.1  # 标题上方留一点空
 
 
 def draw_cells(ax, values, x, y, colors):
@@ -532,7 +522,7 @@ def draw_cells(ax, values, x, y, colors):
             ax.text(x + j + 0.5, y - i - 0.5, str(value), **middle)
 
 
-def by_row(values):
+def row_colors(values):
     palette = ["#9ecae1", "#fdd0a2", "#c7e9c0"]
     return [[palette[value // 4] for value in row] for row in values]
 
@@ -542,15 +532,15 @@ def by_row(values):
 # ^^^^^^^^^^^^^^^^^^
 #
 # 最上面一条是存储，格中的数恰好等于它的位置；粗框标出切片用到的位置。
-# 看颜色：转置（transpose）之后，原来的一行成了一列，存储却没有动。
+# 看颜色：转置（transpose）之后，原来的一行成了一列，而数据没有移动。
 
 fig, ax = plt.subplots(figsize=(7, 4.7), layout="constrained")
-draw_cells(ax, [memory.tolist()], 0, 0, by_row([memory.tolist()]))
+draw_cells(ax, [memory.tolist()], 0, 0, row_colors([memory.tolist()]))
 for position in part.flatten().tolist():
     ax.add_patch(plt.Rectangle((position, -1), 1, 1, fill=False, linewidth=4))
 views = [("base", base, 0), ("base.t()", transposed, 5.5), ("base[:, 1:3]", part, 10)]
 for name, tensor, x in views:
-    draw_cells(ax, tensor.tolist(), x, -4, by_row(tensor.tolist()))
+    draw_cells(ax, tensor.tolist(), x, -4, row_colors(tensor.tolist()))
     label = f"{name}\n形状 {tuple(tensor.shape)}\n步幅 {tensor.stride()}"
     label += f"\n起点 {tensor.storage_offset()}"
     ax.text(x, -3.85, label, fontsize=13, linespacing=1.4)
@@ -560,8 +550,8 @@ fig.suptitle("同一段存储，三种读法：转置与切片只换了形状、
 plt.show()
 
 # %%
-# 逐行读一遍，记下依次经过的存储位置。``base`` 一路向前，这叫内存连续
-# （contiguous）；转置与切片则要跳跃。
+# 逐行读一遍，记下依次经过的存储位置。``base`` 每次恰好前进一格，这叫内存连续
+# （contiguous）；转置与切片则要跳。
 
 fig, axes = plt.subplots(1, 3, figsize=(7, 3), sharey=True, layout="constrained")
 for ax, (name, tensor, _) in zip(axes, views):
@@ -572,7 +562,7 @@ for ax, (name, tensor, _) in zip(axes, views):
     ax.tick_params(labelsize=12)
     ax.set_yticks([0, 4, 8])
 axes[0].set_ylabel("存储位置", fontsize=13)
-fig.suptitle("逐行读时经过的存储位置：连续的张量一路向前，其余的要跳", fontsize=14)
+fig.suptitle("逐行读时经过的存储位置：连续的张量一格一格走，其余的要跳", fontsize=14)
 plt.show()
 # sphinx_gallery_start_ignore
 assert [tensor.is_contiguous() for tensor in (base, transposed, part)] == [True, False, False]
@@ -582,8 +572,8 @@ assert [tensor.is_contiguous() for tensor in (base, transposed, part)] == [True,
 # 常见错误：对转置之后的张量用 ``view``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# ``view`` 只许换读法，不许动数据。要把 ``transposed`` 按行读成一串，
-# 没有哪个步幅做得到：相邻两数的间隔不是固定的。
+# ``view`` 只换读法，不动数据。要把 ``transposed`` 按行读成一串，没有哪个步幅
+# 做得到：上图中间那一幅里，相邻两数的间隔不是固定的。
 
 try:
     transposed.view(12)
@@ -591,8 +581,9 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# ``reshape`` 能不复制就不复制，非复制不可时才复制。于是同一个 ``reshape``，
-# 有时返回视图，有时返回一份新数据；要在结果上原地改动时，先想清楚是哪一种。
+# 补救是 ``reshape``：能不复制就不复制，非复制不可时才复制。于是同一个
+# ``reshape``，有时返回视图，有时返回一份新数据；要原地改动结果时，先想清楚是哪
+# 一种。
 
 shared = base.reshape(12)
 copied = transposed.reshape(12)
@@ -674,9 +665,9 @@ assert (double * torch.ones(2, 2)).dtype is torch.float64
 # 广播
 # ----
 #
-# 形状不同的张量也能按元素运算，这叫广播（broadcasting）。规则只有两步：
-# 从最右一维向左对齐，左边缺的维补 1；每一维要么相等，要么其中一个是 1，
-# 为 1 的那个沿这一维重复使用。
+# 形状不同的张量，只要合得上，也能按元素运算，这叫广播（broadcasting）。规则只有
+# 两步：从最右一维向左对齐，左边缺的维补 1；每一维的大小要么相等，要么其中一个
+# 是 1，是 1 的那个沿这一维重复使用。
 
 table = torch.arange(15).view(5, 3)
 row = torch.tensor([100, 200, 300])
@@ -760,8 +751,8 @@ assert pairs.shape == (5, 4, 3)
 # 取出一个数
 # ----------
 #
-# 只含一个元素的张量，用 ``item`` 取出 Python 的数，几维都可以。打印张量时默认
-# 只显示四位小数，``item`` 则给出全部位数。
+# 张量只含一个元素时，不论几维，都可以用 ``item`` 取出对应的 Python 数。打印张量
+# 默认只显示四位小数，``item`` 则给出全部位数。
 
 x = torch.randn(1)
 print(x)
@@ -804,7 +795,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 训练时遇到它，多半是忘了对损失求平均或求和。
+# 先聚合成一个数。训练时遇到这个错误，多半是忘了对损失求平均或求和。
 
 losses = torch.tensor([0.5, 1.5])
 print(f"{losses.mean().item() = }")
@@ -850,6 +841,29 @@ print(f"{np.shares_memory(a, b.numpy()) = }")
 assert (b == 2).all() and not np.shares_memory(a, b.numpy())
 
 # %%
+# 选读：怎样画谁与谁共享
+# ^^^^^^^^^^^^^^^^^^^^^^
+#
+# ``shares`` 是一个字典，从写法到“是否与 ``array`` 共享”。共享的连到同一个大框，
+# 不共享的各画一个小框。
+
+
+def draw_sharing(ax, shares):
+    box = {"edgecolor": "black", "linewidth": 1.5}
+    ax.add_patch(plt.Rectangle((6.5, 2.7), 3.5, 2.6, facecolor="#9ecae1", **box))
+    ax.text(8.25, 4, "array 的内存", fontsize=14, ha="center", va="center")
+    for y, (name, shared) in zip(range(5, -1, -1), shares.items()):
+        color = "tab:blue" if shared else "tab:orange"
+        ax.text(0, y, name, fontsize=13, va="center")
+        ax.plot([4.9, 6.5], [y, y], color=color, linewidth=3)
+        if not shared:
+            ax.add_patch(plt.Rectangle((6.5, y - 0.3), 3.5, 0.6, facecolor="#fdd0a2", **box))
+            ax.text(8.25, y, "新的内存", fontsize=13, ha="center", va="center")
+    ax.set(xlim=(-0.1, 10.1), ylim=(-0.5, 5.5))
+    ax.axis("off")
+
+
+# %%
 # 谁与谁共享
 # ^^^^^^^^^^
 #
@@ -877,18 +891,7 @@ assert list(shares.values()) == [True, True, True, False, False, False]
 # 得到的就是最后一行那样的一块。画成图：
 
 fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
-box = {"edgecolor": "black", "linewidth": 1.5}
-ax.add_patch(plt.Rectangle((6.5, 2.7), 3.5, 2.6, facecolor="#9ecae1", **box))
-ax.text(8.25, 4, "array 的内存", fontsize=14, ha="center", va="center")
-for y, (name, shared) in zip(range(5, -1, -1), shares.items()):
-    color = "tab:blue" if shared else "tab:orange"
-    ax.text(0, y, name, fontsize=13, va="center")
-    ax.plot([4.9, 6.5], [y, y], color=color, linewidth=3)
-    if not shared:
-        ax.add_patch(plt.Rectangle((6.5, y - 0.3), 3.5, 0.6, facecolor="#fdd0a2", **box))
-        ax.text(8.25, y, "新的内存", fontsize=13, ha="center", va="center")
-ax.set(xlim=(-0.1, 10.1), ylim=(-0.5, 5.5))
-ax.axis("off")
+draw_sharing(ax, shares)
 fig.suptitle("谁与数组共用内存：上面三个是同一块，下面三个各有一块", fontsize=14)
 plt.show()
 
@@ -918,8 +921,8 @@ print(f"{bfloat.float().numpy() = }")
 # ----
 #
 # 张量放在哪里，运算就在哪里进行。``torch.accelerator`` 是各种加速器的统一入口，
-# 英伟达的 CUDA、苹果的 MPS、英特尔的 XPU 都归它管。下面三行在任何机器上都对：
-# 有加速器就用，没有就用 CPU。你看到的输出取决于运行它的机器。
+# 英伟达的 CUDA、苹果的 MPS、英特尔的 XPU 都归它管。下面的写法在任何机器上都对：
+# 有加速器就用，没有就用 CPU。输出取决于运行它的机器。
 
 device = torch.device("cpu")
 if torch.accelerator.is_available():
@@ -960,8 +963,9 @@ assert z.to("cpu", torch.double).dtype == torch.float64
 # 常见错误：以为有加速器，其实没有
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 单独调用 ``current_accelerator``，它回答的是这份 PyTorch 为哪种加速器编译，
-# 而不是这台机器有没有。不先问 ``is_available`` 就照着去做，可能出错：
+# 单独调用 ``current_accelerator``，它回答的是这份 PyTorch 为哪种加速器编译（只含
+# CPU 的安装包回答 ``None``），而不是这台机器有没有。不先问 ``is_available``
+# 就照着去做，可能出错：
 
 print(f"{torch.accelerator.current_accelerator() = }")
 print(f"{torch.accelerator.is_available() = }")
@@ -987,9 +991,10 @@ assert (checked is not None) == torch.accelerator.is_available()
 # * 张量由一段存储和一份读法组成；读法就是形状、步幅和起点。
 # * ``torch.empty`` 不写入任何数，先写再读。
 # * 后缀 ``_`` 表示原地；``+=``、``out=`` 和元素赋值没有后缀，也是原地。
+#   原地运算不改变数据类型。
 # * 切片、转置和 ``view`` 共享内存；布尔索引和 ``clone`` 复制；至于
 #   ``reshape``，要看情况。
-# * ``*`` 按元素，``@`` 是矩阵乘法；广播从最右一维对齐，不占新的内存。
+# * ``*`` 按元素，``@`` 是矩阵乘法；广播从最右一维对齐，重复使用的数不另占内存。
 # * 与 NumPy 之间，``numpy``、``from_numpy`` 和 ``as_tensor`` 可以共享内存，而
 #   ``torch.tensor`` 总是复制；写 ``a = a + 1`` 会断开共享。
 # * 选设备要看 ``is_available``，不要只看 ``current_accelerator``。
@@ -1022,8 +1027,8 @@ print(f"{torch.from_numpy(x.numpy()).data_ptr() == x.data_ptr() = }")
 # ^^^^^^^^^^^^^
 #
 # ``(4, 1)`` 的左边补 1，成为 ``(1, 4, 1)``；与 ``(3, 1, 2)`` 逐维取较大的，
-# 得 ``(3, 4, 2)``。后一式最右一维是 2 和 3，不能对齐；要让那三个数沿行分配，
-# 就把它变成一列。
+# 得 ``(3, 4, 2)``。后一式最右一维是 2 和 3，合不上；要把三个数分别加到三行上，
+# 就把它们排成一列。
 
 print(f"{(torch.ones(3, 1, 2) + torch.ones(4, 1)).shape = }")
 try:
@@ -1064,7 +1069,7 @@ assert x.tolist() == [[0, 1, 0, 3], [0, 5, 0, 7], [0, 9, 0, 11]]
 data = torch.rand(5, 3)
 by_column = (data - data.mean(dim=0)) / data.std(dim=0)
 mean, std = data.mean(dim=1, keepdim=True), data.std(dim=1, keepdim=True)
-by_row = (data - mean) / std
+by_row = (data - mean) / std  # 每一行减去自己的均值
 print(f"{data.mean(dim=0).shape = }, {mean.shape = }")
 torch.testing.assert_close(by_column.mean(dim=0), torch.zeros(3), atol=1e-6, rtol=0)
 torch.testing.assert_close(by_column.std(dim=0), torch.ones(3))

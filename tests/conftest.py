@@ -162,9 +162,9 @@ class TinySite:
         conf = re.sub(r"^tutorials = \[.*?\]", f"tutorials = {list(examples)!r}", conf, flags=re.S | re.M)
         conf = re.sub(r"^redirects = \{.*?^\}", "redirects = {}", conf, flags=re.S | re.M)
         self.write("conf.py", conf)
-        self.write("examples/GALLERY_HEADER.rst", "教程\n====\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n")
         for name, text in examples.items():
             self.write(f"examples/{name}.py", text)
+        shutil.copy(ROOT / "examples/GALLERY_HEADER.rst", folder / "examples/GALLERY_HEADER.rst")
         toctree = "\n".join(["tutorials/index", *(pages or {})])
         self.write("docs/index.md", f"# 小网站\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n\n```{{toctree}}\n{toctree}\n```\n")
         for name, text in (pages or {}).items():

@@ -6,10 +6,8 @@ gettext 能翻译的在 docs/locales；这里只有它够不着的。每一条�
 
 import html
 import re
-from pathlib import Path
 
 from docutils import nodes
-from PIL import Image
 from sphinx.util import logging
 
 log = logging.getLogger(__name__)
@@ -18,6 +16,7 @@ TEXT = {
     'aria-label="Toggle site navigation sidebar"': 'aria-label="打开或关闭站点导航"',
     'aria-label="Toggle table of contents sidebar"': 'aria-label="打开或关闭本页目录"',
     'aria-label="Toggle Light / Dark / Auto color theme"': 'aria-label="切换浅色、深色或自动配色"',
+    'aria-label="Toggle navigation of ': 'aria-label="展开或收起：',
     "<title>Contents</title>": "<title>本页目录</title>",
     "<title>Menu</title>": "<title>菜单</title>",
     "<title>Expand</title>": "<title>展开</title>",
@@ -38,7 +37,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
 )
-_IMAGE = re.compile(r'<img ([^>]*?)src="([^"]+)"([^>]*?)/?>')
 
 
 def install(app):
@@ -65,19 +63,7 @@ def finish(app, page, context):
         '<meta charset="utf-8">', f'<meta charset="utf-8">\n    <meta http-equiv="Content-Security-Policy" content="{POLICY}">', 1
     )
     page = page.replace('lang="zh_CN"', 'lang="zh-CN"', 1)
-    return _IMAGE.sub(lambda match: _size(app, match, root), page)
-
-
-def _size(app, match, root):
-    """给图片写上宽高（版面不跳动）和延迟加载。"""
-    before, source, after = match.groups()
-    attributes = before + after
-    path = Path(app.outdir, source.removeprefix(root))
-    if "width=" in attributes or "://" in source or path.suffix == ".svg" or not path.is_file():
-        return match[0]
-    with Image.open(path) as image:
-        width, height = image.size
-    return f'<img {before}src="{source}"{after}width="{width}" height="{height}" loading="lazy">'
+    return page
 
 
 def describe(app, pagename, templatename, context, doctree):

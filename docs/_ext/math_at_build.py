@@ -116,17 +116,10 @@ def copy_style(app):
         shutil.copy(path, target / "fonts")
 
 
-def only_where_needed(app, pagename, templatename, context, doctree):
-    """没有公式的页面不引用 KaTeX 的样式表。"""
-    if not getattr(app.env, "formulas", {}).get(pagename):
-        context["css_files"] = [css for css in context["css_files"] if "katex" not in str(css.filename)]
-
-
 def setup(app):
     app.add_html_math_renderer("katex", (visit, None), (visit, None))
     app.connect("doctree-read", collect)
     app.connect("env-merge-info", merge)
     app.connect("env-updated", render)
-    app.connect("html-page-context", only_where_needed)
     app.connect("builder-inited", copy_style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -10,8 +10,11 @@ import re
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
+
+log = logging.getLogger(__name__)
 
 FOLDED = ("答案：", "选读：")
 PITFALL = "常见错误："
@@ -79,10 +82,13 @@ def collect(app, doctree):
             outputs = [
                 block.astext().strip()
                 for block in section.findall(nodes.literal_block)
-                if "sphx-glr-script-out" in block.parent.get("classes", ())
+                if "sphx-glr-script-out" in block["classes"]
             ]
-            messages = [line for output in outputs for line in output.splitlines() if re.match(r"\w*(Error|Warning)\b", line)]
-            found.append((section["ids"][0], section.next_node(nodes.title).astext(), messages))
+            messages = [line for output in outputs for line in output.splitlines() if re.match(r"\w*(Error|Warning): ", line)]
+            title = section.next_node(nodes.title)
+            if not outputs and app.config.sphinx_gallery_conf["plot_gallery"]:
+                log.warning("“%s”框里没有输出：该报的错没有报。", title.astext(), location=title)
+            found.append((section["ids"][0], title.astext(), messages))
     app.env.pitfalls = {**getattr(app.env, "pitfalls", {}), app.env.docname: found}
 
 

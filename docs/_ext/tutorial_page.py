@@ -52,7 +52,7 @@ def reading_minutes(doctree):
         if id(text) in folded:
             continue
         if isinstance(text.parent, nodes.literal_block):
-            is_output = "sphx-glr-script-out" in text.parent.parent.get("classes", ())
+            is_output = "sphx-glr-script-out" in text.parent["classes"]
             seconds += (text.count("\n") + 1) * (SECONDS_PER_OUTPUT_LINE if is_output else SECONDS_PER_CODE_LINE)
         else:
             characters += len(re.findall(r"[\u4e00-\u9fff]|[A-Za-z0-9_.]+", text))
