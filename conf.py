@@ -54,6 +54,7 @@ extensions = [
 exclude_patterns = ["_*", "tutorials/*.ipynb", "tutorials/*.py", "sg_execution_times.rst"]
 templates_path = ["docs/_templates"]
 nitpicky = True
+suppress_warnings = ["sphinx_gallery.space_in_filename"]  # 目录名里的空格不碍事，测试里就有
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
 myst_heading_anchors = 3

@@ -53,7 +53,7 @@ print(f"{bias.grad.item() = }")
 
 # sphinx_gallery_start_ignore
 assert (weight.grad.item(), bias.grad.item()) == (-18.0, -6.0)
-assert (2.01 * 3 + 1.01 - 10) ** 2 < loss.item()
+assert loss.item() > (2.01 * 3 + 1.01 - 10) ** 2
 # sphinx_gallery_end_ignore
 smaller = ((2.0 + 0.01) * 3.0 + (1.0 + 0.01) - 10.0) ** 2
 print(f"{smaller < loss.item() = }")
@@ -1022,7 +1022,7 @@ def train(zero_grad, momentum=0.0):
     nn.init.zeros_(model.bias)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=momentum)
     losses = []
-    for step in range(150):
+    for _ in range(150):
         if zero_grad:
             optimizer.zero_grad()
         loss = nn.functional.mse_loss(model(inputs), targets)

@@ -422,8 +422,8 @@ assert chunk_sizes(10, 3) == [4, 4, 2] and even == [2, 2] + [1] * 6
 # 谁在空闲
 # ^^^^^^^^
 #
-# 把每个 GPU 分到的样本数画出来。除不尽时就可能有 GPU 空着：8 个样本分给 8 个 GPU，人人有份；
-# 10 个样本反而空下三个。所以批量大小最好是 GPU 数的整数倍。
+# 把每个 GPU 分到的样本数画出来。除不尽时就可能有 GPU 空着：8 个样本分给 8 个 GPU，每个 GPU 都有
+# 一个；10 个样本反而空下三个 GPU。所以批量大小最好是 GPU 数的整数倍。
 
 
 def draw_shares(ax, n_samples, n_gpus):
@@ -721,7 +721,7 @@ if sys.platform == "win32":  # Windows 的安装包不带 libuv，改用一个�
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
 # %%
-# 下面的函数把脚本写进临时文件夹，在那里运行，收下它打印的文字。两分钟还没有结束就当作失败。
+# 下面的函数把脚本写进临时文件夹，在那里运行，收下它打印的文字。五分钟还没有结束就当作失败。
 
 import subprocess
 import tempfile
@@ -735,7 +735,7 @@ def torchrun(name, source):
     (home / name).write_text(source, encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", *options, name]
     result = subprocess.run(
-        command, cwd=home, env=environment, timeout=120, capture_output=True, encoding="utf-8",
+        command, cwd=home, env=environment, timeout=300, capture_output=True, encoding="utf-8",
         errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     return result, home
@@ -831,14 +831,14 @@ summary = re.sub(r"(pid:|PID) \d+", r"\1 ***", summary)
 print("\n".join(line.rstrip() for line in summary.splitlines()))
 
 # sphinx_gallery_start_ignore
-causes = summary.split("Root Cause")
-assert "rank      : 0 " in causes[0] and "SIGTERM" in causes[0] and "rank      : 1 " in causes[1]
+assert "rank      : 1 " in summary.split("Root Cause")[1]
+assert sys.platform == "win32" or re.search(r"rank +: 0 .*\n.*-15.*SIGTERM", summary)
 # sphinx_gallery_end_ignore
 
 # %%
-# 两个进程都列在小结里，要找的是 ``Root Cause`` 以下的那一个，它最先出错：看它的 ``rank``，再回到
-# 上面找这个 rank 的异常，那才是要改的地方。rank 0 是被 ``torchrun`` 用 SIGTERM 结束的：一个进程
-# 失败，其余的也要停下，免得一直等下去。
+# 两个进程都列在小结里，要找的是 ``Root Cause`` 以下的那一个，``torchrun`` 最先看到它失败。记下它的
+# ``rank``，再回到上面找这个 rank 的异常，那才是要改的地方。rank 0 并没有错，它是被 ``torchrun`` 用
+# 信号 SIGTERM 结束的：一个进程失败，其余的也要停下，免得一直等下去。
 #
 # 建立了进程组的脚本出错时，异常的每一行前面还有 ``[rank1]:`` 这样的记号，找起来更容易。给脚本的
 # 主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回

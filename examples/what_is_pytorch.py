@@ -535,7 +535,8 @@ def row_colors(values):
 # 看颜色：转置（transpose）之后，原来的一行成了一列，而数据没有移动。
 
 fig, ax = plt.subplots(figsize=(7, 4.7), layout="constrained")
-draw_cells(ax, [memory.tolist()], 0, 0, row_colors([memory.tolist()]))
+stored = base.view(12).tolist()  # 依次是存储里的 12 个数
+draw_cells(ax, [stored], 0, 0, row_colors([stored]))
 for position in part.flatten().tolist():
     ax.add_patch(plt.Rectangle((position, -1), 1, 1, fill=False, linewidth=4))
 views = [("base", base, 0), ("base.t()", transposed, 5.5), ("base[:, 1:3]", part, 10)]

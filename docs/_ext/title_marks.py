@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 FOLDED = ("答案：", "选读：")
 PITFALL = "常见错误："
+#: Sphinx-Gallery 给输出块的 class。
+OUTPUT = "sphx-glr-script-out"
 
 
 class fold(nodes.General, nodes.Element):
@@ -79,15 +81,22 @@ def collect(app, doctree):
     found = []
     for section in doctree.findall(nodes.section):
         if "pitfall" in section["classes"]:
-            outputs = [
-                block.astext().strip()
-                for block in section.findall(nodes.literal_block)
-                if "sphx-glr-script-out" in block["classes"]
-            ]
-            messages = [line for output in outputs for line in output.splitlines() if re.match(r"\w*(Error|Warning): ", line)]
             title = section.next_node(nodes.title)
-            if not outputs and app.config.sphinx_gallery_conf["plot_gallery"]:
-                log.warning("“%s”框里没有输出：该报的错没有报。", title.astext(), location=title)
+            blocks = list(section.findall(nodes.literal_block))
+            outputs = [block for block in blocks if OUTPUT in block["classes"]]
+            silent = [
+                block
+                for block, following in zip(blocks, [*blocks[1:], None], strict=True)
+                if "\nexcept " in block.astext() and following not in outputs
+            ]
+            if silent and app.config.sphinx_gallery_conf["plot_gallery"]:
+                log.warning("“%s”框里的代码没有输出：该报的错没有报。", title.astext(), location=silent[0])
+            messages = [
+                line
+                for output in outputs
+                for line in output.astext().strip().splitlines()
+                if re.match(r"\w*(Error|Warning): ", line)
+            ]
             found.append((section["ids"][0], title.astext(), messages))
     app.env.pitfalls = {**getattr(app.env, "pitfalls", {}), app.env.docname: found}
 
