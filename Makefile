@@ -33,7 +33,7 @@ test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 	@$(RUN) -m pytest tests -m "not slow"
 
 lint: venv   ## 检查代码与文字的写法
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests && $(RUN) tools/check_terms.py
 
 linkcheck: data ## 检查站外链接（需要网络）
 	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck

@@ -42,6 +42,7 @@ extensions = [
     "run_examples",
     "tutorial_page",
     "tutorial_cards",
+    "glossary_links",
     "title_marks",
     "chinese_lines",
     "math_at_build",
