@@ -48,6 +48,7 @@ extensions = [
     "math_at_build",
     "chinese_theme",
     "light_pages",
+    "edit_links",
 ]
 
 # -- 源文件 -------------------------------------------------------------------

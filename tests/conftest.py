@@ -186,7 +186,7 @@ class TinySite:
         return subprocess.run(
             [sys.executable, "tools/build_site.py", *options],
             cwd=self.folder,
-            env={**os.environ, **environment},
+            env={**os.environ, "SITE_URL": "", "REPO_URL": "", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
