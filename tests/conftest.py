@@ -17,7 +17,13 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +172,10 @@ class TinySite:
             self.write(f"examples/{name}.py", text)
         shutil.copy(ROOT / "examples/GALLERY_HEADER.rst", folder / "examples/GALLERY_HEADER.rst")
         toctree = "\n".join(["tutorials/index", *(pages or {})])
-        self.write("docs/index.md", f"# 小网站\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n\n```{{toctree}}\n{toctree}\n```\n")
+        self.write(
+            "docs/index.md",
+            f"# 小网站\n\n这是测试用的小网站，只有几篇很短的示例，够用就好。\n\n```{{toctree}}\n{toctree}\n```\n",
+        )
         for name, text in (pages or {}).items():
             self.write(f"docs/{name}.md", text)
 

@@ -54,7 +54,11 @@ def damage(path, offset=1_000_000):
 
 
 def nothing_half_done(root):
-    return not (root / cifar10.FOLDER).exists() and not list(root.glob(".download-*")) and not list(root.glob(".cifar10-*"))
+    return (
+        not (root / cifar10.FOLDER).exists()
+        and not list(root.glob(".download-*"))
+        and not list(root.glob(".cifar10-*"))
+    )
 
 
 def test_the_real_thing():
@@ -64,7 +68,7 @@ def test_the_real_thing():
     def load(names):
         entries = [pickle.loads((REAL / name).read_bytes(), encoding="latin1") for name in names]
         pixels = np.concatenate([e["data"] for e in entries]).reshape(-1, 3, 1024) / 255
-        return pixels, sum((list(e["labels"]) for e in entries), [])
+        return pixels, [label for e in entries for label in e["labels"]]
 
     pixels, labels = load(cifar10.TRAIN_FILES)
     assert labels[:10] == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
@@ -185,7 +189,15 @@ def test_no_source_at_all(tmp_path):
         text=True,
     )
     assert result.returncode == 1
-    for words in ("已有的文件", "手工放置的压缩包", "官方服务器", "npm", "没有网络", prepare.OFFICIAL_MD5, "再运行一次"):
+    for words in (
+        "已有的文件",
+        "手工放置的压缩包",
+        "官方服务器",
+        "npm",
+        "没有网络",
+        prepare.OFFICIAL_MD5,
+        "再运行一次",
+    ):
         assert words in result.stderr, words
     assert "Traceback" not in result.stderr
     assert nothing_half_done(tmp_path / "data")

@@ -156,7 +156,10 @@ def test_killed_build_loses_nothing(good):
     assert good.published() == before
     good.edit("examples/first.py", "import time\n\ntime.sleep(30)", "print(2 + 3)")
     assert good.build().returncode == 0
-    assert ">5\n" in good.published()["tutorials/first.html"].decode() or "5</" in good.published()["tutorials/first.html"].decode()
+    assert (
+        ">5\n" in good.published()["tutorials/first.html"].decode()
+        or "5</" in good.published()["tutorials/first.html"].decode()
+    )
 
 
 def test_changed_extension_empties_the_cache(good):

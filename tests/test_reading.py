@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, watch
@@ -19,11 +20,26 @@ ALLOWED_ENGLISH = {
 
 
 def every_page(site):
-    return [str(p.relative_to(site)) for p in sorted(site.rglob("*.html")) if "_static" not in p.parts and "refresh" not in p.read_text("utf-8")[:600]]
+    return [
+        str(p.relative_to(site))
+        for p in sorted(site.rglob("*.html"))
+        if "_static" not in p.parts and "refresh" not in p.read_text("utf-8")[:600]
+    ]
 
 
 def all_pages(tutorials):
-    return ["index", "install", "about", "cheatsheet", "common_errors", "glossary", "search", "404", "tutorials/index", *(f"tutorials/{t}" for t in tutorials)]
+    return [
+        "index",
+        "install",
+        "about",
+        "cheatsheet",
+        "common_errors",
+        "glossary",
+        "search",
+        "404",
+        "tutorials/index",
+        *(f"tutorials/{t}" for t in tutorials),
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -37,7 +53,9 @@ def test_axe_finds_nothing(browser, server, tutorials, scheme):
         page.add_script_tag(path=AXE)
         result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         for violation in result["violations"]:
-            findings.append(f"{name}：{violation['id']}：{violation['nodes'][0]['html'][:200]}：{violation['nodes'][0].get('failureSummary', '')[:200]}")
+            findings.append(
+                f"{name}：{violation['id']}：{violation['nodes'][0]['html'][:200]}：{violation['nodes'][0].get('failureSummary', '')[:200]}"
+            )
     context.close()
     assert not findings, "\n".join(findings)
 
@@ -74,7 +92,9 @@ def test_typography(page, server):
     )
     assert style["line"] / style["size"] >= 1.75
     assert 36 <= style["width"] / style["size"] <= 46
-    boxes = page.evaluate("[...document.querySelectorAll('div.math, .highlight pre')].map((e) => getComputedStyle(e).overflowX)")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('div.math, .highlight pre')].map((e) => getComputedStyle(e).overflowX)"
+    )
     assert boxes and set(boxes) <= {"auto", "scroll"}
 
 
@@ -99,7 +119,9 @@ def test_colour_switch(page, server):
         button.click()
     page.goto(server + "index.html")
     assert page.evaluate("document.body.dataset.theme") == "dark"
-    red, green, blue = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
+    red, green, blue = page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
     assert red + green + blue < 150
 
 
@@ -131,7 +153,7 @@ def test_downloads_arrive(page, server, tutorials):
                 page.locator(".tutorial-downloads a").nth(link).click()
             download = waiting.value
             assert download.suggested_filename == f"{name}.{suffix}"
-            text = open(download.path(), encoding="utf-8").read()
+            text = Path(download.path()).read_text("utf-8")
             if suffix == "py":
                 compile(text, name, "exec")
             else:

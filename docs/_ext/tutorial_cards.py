@@ -60,7 +60,9 @@ def fill(app, doctree, docname):
         source = f"{gallery}/{name}"
         number = app.config.tutorials.index(name) + 1
         lead = app.env.tutorial_leads[name]
-        link = nodes.reference("", "", internal=True, refuri=app.builder.get_relative_uri(docname, source), classes=["tutorial-card"])
+        link = nodes.reference(
+            "", "", internal=True, refuri=app.builder.get_relative_uri(docname, source), classes=["tutorial-card"]
+        )
         link += card.children
         link += nodes.inline("", f"{number} {app.env.titles[source].astext()}", classes=["tutorial-card-title"])
         link += nodes.inline("", lead["sentence"], classes=["tutorial-card-text"])

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +34,10 @@ def dress(app, doctree):
     lead = doctree.next_node(nodes.title).parent.next_node(nodes.paragraph).astext()
     app.env.tutorial_leads = {
         **getattr(app.env, "tutorial_leads", {}),
-        name: {"minutes": minutes, "sentence": re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead.split("。")[0]).replace("\n", "") + "。"},
+        name: {
+            "minutes": minutes,
+            "sentence": re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead.split("。")[0]).replace("\n", "") + "。",
+        },
     }
     place = ORDINAL.format(number, len(app.config.tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
@@ -70,7 +73,9 @@ def _downloads(doctree):
     for kind, label in (("python", "下载 .py"), ("jupyter", "下载 .ipynb")):
         for box in footer.findall(nodes.container):
             if f"sphx-glr-download-{kind}" in box["classes"]:
-                link = box.next_node(lambda node: node.get("reftype") == "download" if isinstance(node, nodes.Element) else False)
+                link = box.next_node(
+                    lambda node: node.get("reftype") == "download" if isinstance(node, nodes.Element) else False
+                )
                 link.children = [nodes.inline("", label)]
                 buttons += nodes.paragraph("", "", link)
     return buttons
@@ -113,14 +118,16 @@ def processor():
 def build_time():
     """这次构建的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), timezone.utc) if epoch else datetime.now(timezone.utc)
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
 
 
 def commit(folder):
     """git 提交号；不在 git 里时说明。"""
     git = ["git", "-C", str(folder)]
     try:
-        number = subprocess.check_output([*git, "rev-parse", "--short=10", "HEAD"], text=True, stderr=subprocess.DEVNULL)
+        number = subprocess.check_output(
+            [*git, "rev-parse", "--short=10", "HEAD"], text=True, stderr=subprocess.DEVNULL
+        )
         changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
     except (OSError, subprocess.CalledProcessError):
         return "不在 git 版本库里"
