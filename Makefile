@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv data html preview serve test test-quick lint linkcheck lock clean distclean
+.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories lock clean distclean
 
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ lint: venv   ## 检查代码与文字的写法
 
 linkcheck: data ## 检查站外链接（需要网络）
 	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck
+
+inventories: html ## 按官方目录更新 docs/api_names.txt（需要网络）
+	@$(RUN) tools/refresh_api_names.py
 
 lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
 	@$(RUN) tools/lock_requirements.py

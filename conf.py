@@ -1,5 +1,6 @@
 """Sphinx 的配置：名字与选择，从上往下读即可，没有逻辑。"""
 
+import importlib.metadata
 import os
 import sys
 from urllib.parse import urlparse
@@ -32,7 +33,6 @@ tutorials = [
 extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
-    "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_reredirects",
@@ -43,12 +43,18 @@ extensions = [
     "tutorial_page",
     "tutorial_cards",
     "glossary_links",
+    "executed_cards",
     "title_marks",
+    "api_links",
     "chinese_lines",
     "math_at_build",
+    "chinese_search",
     "chinese_theme",
     "light_pages",
     "edit_links",
+    "clean_notebooks",
+    "site_epub",
+    "site_downloads",
 ]
 
 # -- 源文件 -------------------------------------------------------------------
@@ -58,7 +64,8 @@ templates_path = ["docs/_templates"]
 nitpicky = True
 suppress_warnings = ["sphinx_gallery.space_in_filename"]  # 目录名里的空格不碍事，测试里就有
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block", "substitution"]
+myst_substitutions = {name: importlib.metadata.version(name) for name in ["torch", "torchvision"]}
 myst_heading_anchors = 3
 
 # -- 画廊：examples/ 里的脚本在构建时执行 -----------------------------------------
@@ -79,6 +86,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
     "copyfile_regex": "",
+    "download_all_examples": False,
 }
 
 # -- 网页 ---------------------------------------------------------------------
@@ -86,14 +94,13 @@ sphinx_gallery_conf = {
 html_theme = "furo"
 html_title = project
 html_static_path = ["docs/_static"]
-html_css_files = ["katex/katex.min.css", "site.css"]
+html_css_files = ["katex/katex.min.css", "site.css", "api_links.css"]
 html_favicon = "docs/_static/favicon.svg"
 html_baseurl = f"{SITE_URL}/" if SITE_URL else ""
 html_copy_source = False
 html_show_sourcelink = False
 html_domain_indices = False
 html_use_index = False
-html_search_language = "zh"
 html_math_renderer = "katex"
 html_show_sphinx = False
 pygments_style = "a11y-high-contrast-light"

@@ -20,6 +20,8 @@ FOLDED = ("答案：", "选读：")
 PITFALL = "常见错误："
 #: Sphinx-Gallery 给输出块的 class。
 OUTPUT = "sphx-glr-script-out"
+#: 一条报错：以异常或警告的名字起头，缩进的后续行也算在内；torchrun 的输出前面有 ``[rank1]: ``。
+MESSAGE = re.compile(r"^(?:\[\w+\]: )?\w*(?:Error|Warning| error): .*(?:\n[ \t]+.*)*", re.M)
 
 
 class fold(nodes.General, nodes.Element):
@@ -91,12 +93,7 @@ def collect(app, doctree):
             ]
             if silent and app.config.sphinx_gallery_conf["plot_gallery"]:
                 log.warning("“%s”框里的代码没有输出：该报的错没有报。", title.astext(), location=silent[0])
-            messages = [
-                line
-                for output in outputs
-                for line in output.astext().strip().splitlines()
-                if re.match(r"\w*(Error|Warning): ", line)
-            ]
+            messages = [message for output in outputs for message in MESSAGE.findall(output.astext())]
             found.append((section["ids"][0], title.astext(), messages))
     app.env.pitfalls = {**getattr(app.env, "pitfalls", {}), app.env.docname: found}
 
@@ -125,9 +122,14 @@ def fill_index(app, doctree, docname):
                 continue
             section = nodes.section("", nodes.title("", app.env.titles[source].astext()), ids=[name])
             for anchor, title, messages in entries:
-                link = make_refnode(app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL)))
+                link = make_refnode(
+                    app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL))
+                )
                 body = [nodes.literal_block(m, m, language="text") for m in messages]
-                section += nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", *body))
+                body = body or [nodes.paragraph("", "没有报错信息，看结果才能发现。")]
+                section += nodes.definition_list_item(
+                    "", nodes.term("", "", link), nodes.definition("", *body)
+                )
             items = section.children[1:]
             section[1:] = [nodes.definition_list("", *items, classes=["pitfall-index", "legacy"])]
             content.append(section)

@@ -1,0 +1,230 @@
+"""会执行的卡片：写在 Markdown 页面里的代码，构建时逐张执行，输出印在代码下面。
+
+- ``card-prelude``：本页每张卡片开头都要先执行的几行，照样显示给读者；
+- ``card-code``：一张卡片。给了标题，就成为一个小节；``:see: 教程名#小节标题`` 链接到教程里的那一节。
+
+执行的恰好是页面上写的：开场白加卡片自己，名字空间是新的，工作目录是空的。报错、警告、找不到小节，
+都是一条带文件和行号的 Sphinx 警告（构建以 -W 运行，因此是错误）。
+
+现成的扩展都差一点：Sphinx-Gallery 只管整篇脚本；doctest 只比对人手写下的输出；myst-nb 一页一个内核，
+卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里所有卡片共用一个进程，结果按卡片的文字和软件包
+的版本存在 Sphinx 的环境里，没有改动就不启动进程。
+"""
+
+import contextlib
+import io
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import traceback
+import warnings
+from importlib.metadata import version
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+#: 全部卡片加起来最多跑多少秒。
+TIME_LIMIT = 300
+#: 编译卡片时用的文件名，用来在调用栈里认出卡片自己的行。
+CARD = "<card>"
+
+log = logging.getLogger(__name__)
+
+
+class card_output(nodes.General, nodes.Element):
+    """输出的位置；`parts` 是要执行的 [(起始行号, 代码), ...]。"""
+
+
+class card_link(nodes.General, nodes.Element):
+    """链接的位置；`see` 是 ``教程名#小节标题``。"""
+
+
+class CardPrelude(SphinxDirective):
+    """本页每张卡片都先执行的几行。"""
+
+    has_content = True
+
+    def run(self):
+        self.env.current_document["card_prelude"] = [*prelude(self.env), part(self)]
+        return [code_block(self)]
+
+
+class CardCode(SphinxDirective):
+    """一张卡片：代码、执行得到的输出，和通往教程的链接。"""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar = {"see": directives.unchanged_required}
+
+    def run(self):
+        content = [code_block(self), card_output(parts=[*prelude(self.env), part(self)])]
+        if "see" in self.options:
+            content.append(card_link(see=self.options["see"]))
+        for node in content:
+            self.set_source_info(node)
+        if not self.arguments:
+            return content
+        title = self.arguments[0]
+        card = nodes.section(
+            "", nodes.title("", title), *content, names=[nodes.fully_normalize_name(title)], classes=["card"]
+        )
+        self.state.document.note_implicit_target(card, card)
+        return [card]
+
+
+def prelude(env):
+    return env.current_document.get("card_prelude", [])
+
+
+def part(directive):
+    """(代码第一行在文件里的行号, 代码)；MyST 的 content_offset 从指令的第一行之后数起。"""
+    return directive.lineno + directive.content_offset + 1, "\n".join(directive.content)
+
+
+def code_block(directive):
+    code = "\n".join(directive.content)
+    return nodes.literal_block(code, code, language="python")
+
+
+def key(parts):
+    """一张卡片的结果取决于什么：执行的文字，和各个版本。"""
+    return (*(code for _, code in parts), platform.python_version(), version("torch"), version("numpy"))
+
+
+def collect(app, doctree):
+    """记下本页的卡片；卡片所在的小节排成网格。"""
+    outputs = list(doctree.findall(card_output))
+    for output in outputs:
+        if "card" in output.parent["classes"] and "cards" not in output.parent.parent["classes"]:
+            output.parent.parent["classes"].append("cards")
+    if outputs:
+        app.env.cards = {**getattr(app.env, "cards", {}), app.env.docname: [output["parts"] for output in outputs]}
+
+
+def purge(app, env, docname):
+    getattr(env, "cards", {}).pop(docname, None)
+
+
+def merge(app, env, docnames, other):
+    cards = getattr(other, "cards", {})
+    env.cards = {**getattr(env, "cards", {}), **{name: cards[name] for name in docnames if name in cards}}
+
+
+def outdated(app, env, added, changed, removed):
+    """别的页面有变动时，卡片里的链接要重新核对。"""
+    return list(getattr(env, "cards", {})) if added or changed or removed else []
+
+
+def execute(app, env):
+    """执行还没有结果的卡片，返回要重写的页面。"""
+    cards = {key(parts): (docname, parts) for docname, cards in getattr(env, "cards", {}).items() for parts in cards}
+    env.card_outputs = {key: text for key, text in getattr(env, "card_outputs", {}).items() if key in cards}
+    wanted = {key: card for key, card in cards.items() if key not in env.card_outputs}
+    if not wanted:
+        return []
+    results = in_one_process([parts for _, parts in wanted.values()])
+    for (key_, (docname, _)), (output, error, line) in zip(wanted.items(), results, strict=True):
+        if error:
+            log.warning("卡片没能执行：%s", error, location=(docname, line))
+        else:
+            env.card_outputs[key_] = output
+    return sorted({docname for docname, _ in wanted.values()})
+
+
+def in_one_process(cards):
+    """另起一个 Python 执行 `cards`，返回 [(输出, 报错或 None, 行号), ...]。"""
+    try:
+        run = subprocess.run(
+            [sys.executable, "-X", "utf8", __file__],
+            input=json.dumps(cards),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExtensionError(f"速查表的卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
+    if run.returncode or run.stderr:
+        raise ExtensionError(f"执行卡片的进程出了错（返回 {run.returncode}）：{run.stderr}")
+    return json.loads(run.stdout)
+
+
+def run_card(parts):
+    """在新的名字空间和空的文件夹里执行一张卡片。"""
+    output, namespace = io.StringIO(), {"__name__": "__main__"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(output),
+        warnings.catch_warnings(),
+    ):
+        # 与 run_examples 一样：除了别处引起的弃用警告，警告一概是错误
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
+        for line, code in parts:
+            try:
+                exec(compile("\n" * (line - 1) + code, CARD, "exec"), namespace)
+            except BaseException as error:  # 连 SystemExit 也不放过
+                frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == CARD]
+                where = frames[-1] if frames else getattr(error, "lineno", None) or line
+                return "", f"{type(error).__name__}: {error}", where
+    return output.getvalue().rstrip(), None, None
+
+
+def resolve(app, doctree, docname):
+    """换上输出和链接。"""
+    for place in list(doctree.findall(card_output)):
+        text = app.env.card_outputs.get(key(place["parts"]), "")
+        place.replace_self([nodes.literal_block(text, text, language="none", classes=["card-output"])] if text else [])
+    for place in list(doctree.findall(card_link)):
+        place.replace_self(link(app, docname, place))
+
+
+def link(app, docname, place):
+    """通往教程小节的链接；按页面上的标题找，找不到就报警告。"""
+    name, _, title = place["see"].partition("#")
+    target = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{name}"
+    toc = app.env.tocs.get(target, nodes.bullet_list())
+    anchors = [entry["anchorname"].lstrip("#") for entry in toc.findall(nodes.reference) if entry.astext() == title]
+    if not anchors:
+        log.warning("教程里没有这一节：%s", place["see"], location=place)
+        return []
+    reference = make_refnode(app.builder, docname, target, anchors[0], nodes.Text(title))
+    return [nodes.paragraph("", "详见：", reference, classes=["card-link"])]
+
+
+def style(app, pagename, templatename, context, doctree):
+    """只有用到卡片的页面才引用样式表。"""
+    if pagename in getattr(app.env, "cards", {}):
+        app.add_css_file("cheatsheet.css")
+
+
+def setup(app):
+    app.add_node(card_output)
+    app.add_node(card_link)
+    app.add_directive("card-prelude", CardPrelude)
+    app.add_directive("card-code", CardCode)
+    app.connect("doctree-read", collect)
+    app.connect("env-purge-doc", purge)
+    app.connect("env-merge-info", merge)
+    app.connect("env-get-outdated", outdated)
+    app.connect("env-updated", execute)
+    app.connect("doctree-resolved", resolve)
+    app.connect("html-page-context", style)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_warn_always(True)  # 有的警告一个进程只发一次，而这里要跑许多张卡片
+    json.dump([run_card(parts) for parts in json.load(sys.stdin)], sys.stdout)

