@@ -63,7 +63,7 @@ OUTPUTS = {
     ],
     "optional_data_parallelism": [
         "In Model",
-        "In Model: input size [30, 5], output size [30, 2]",
+        "In Model: input size [30, 5] output size [30, 2]",
         "In Model: input size [15, 5]",
         "In Model: input size [4, 5]",
         "ValueError: Default process group has not been initialized",

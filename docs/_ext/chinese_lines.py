@@ -22,12 +22,15 @@ class JoinChineseLines(SphinxTransform):
         for text in list(self.document.findall(nodes.Text)):
             if "\n" in text and not isinstance(text.parent, verbatim):
                 joined = _PUNCTUATION_BREAK.sub("", _BREAK.sub("", text))
-                text.parent.replace(text, nodes.Text(_join_edges(text, joined)))
+                text.parent[_position(text)] = nodes.Text(_join_edges(text, joined))
 
 
 def _join_edges(text, joined):
     """换行落在 ``文字**粗体**`` 这样的标记旁边时，文本节点的首尾也要去掉换行。"""
     before, after = _neighbour(text, -1), _neighbour(text, 1)
+    if joined == "\n":  # MyST 把每个换行单独放在一个节点里
+        around = f"{before[-1:]}\n{after[:1]}"
+        return "\n" if "\n" in _PUNCTUATION_BREAK.sub("", _BREAK.sub("", around)) else ""
     if joined.startswith("\n") and re.match(_WIDE, joined[1:2]) and re.match(_WIDE, before[-1:]):
         joined = joined[1:]
     if joined.endswith("\n") and re.match(_WIDE, joined[-2:-1]) and re.match(_WIDE, after[:1]):
@@ -35,8 +38,13 @@ def _join_edges(text, joined):
     return joined
 
 
+def _position(text):
+    """文本节点按内容比较相等，所以不能用 list.index：同一段里的换行都会当成第一个。"""
+    return next(index for index, node in enumerate(text.parent) if node is text)
+
+
 def _neighbour(text, step):
-    index = text.parent.index(text) + step
+    index = _position(text) + step
     if 0 <= index < len(text.parent):
         node = text.parent[index]
         return "x" if isinstance(node, (nodes.literal, nodes.math)) else node.astext()

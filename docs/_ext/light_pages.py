@@ -3,6 +3,7 @@
 Sphinx-Gallery、sphinx-design 和复制按钮把样式、脚本加到每一页，也没有按页取舍的设置。
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def trim(app, pagename, templatename, context, doctree):
 
 def _with_size(app, match, pagename):
     before, source, after = match.groups()
-    path = Path(app.outdir, pagename).parent / source
+    path = Path(os.path.normpath(Path(app.outdir, pagename).parent / source))  # 那个文件夹这时可能还没有建
     if "width=" in before + after or path.suffix not in {".webp", ".png", ".jpg"} or not path.is_file():
         return match[0]
     with Image.open(path) as image:

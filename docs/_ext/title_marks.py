@@ -122,14 +122,10 @@ def fill_index(app, doctree, docname):
                 continue
             section = nodes.section("", nodes.title("", app.env.titles[source].astext()), ids=[name])
             for anchor, title, messages in entries:
-                link = make_refnode(
-                    app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL))
-                )
+                link = make_refnode(app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL)))
                 body = [nodes.literal_block(m, m, language="text") for m in messages]
                 body = body or [nodes.paragraph("", "没有报错信息，看结果才能发现。")]
-                section += nodes.definition_list_item(
-                    "", nodes.term("", "", link), nodes.definition("", *body)
-                )
+                section += nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", *body))
             items = section.children[1:]
             section[1:] = [nodes.definition_list("", *items, classes=["pitfall-index", "legacy"])]
             content.append(section)
