@@ -830,8 +830,8 @@ assert (after == 0).float().mean() > (before == 0).float().mean()
 # sphinx_gallery_end_ignore
 
 # %%
-# 在加速器上训练
-# --------------
+# 在 GPU 等加速器上训练
+# ----------------------
 #
 # GPU 一类的设备统称加速器（accelerator）。代码不必写死是哪一种：先选设备
 # （device），再把网络和每一批数据都送过去。没有加速器时，同一段代码就在 CPU 上

@@ -918,8 +918,8 @@ print(f"{tracked.detach().numpy() = }")
 print(f"{bfloat.float().numpy() = }")
 
 # %%
-# 设备
-# ----
+# 设备：用上 GPU
+# --------------
 #
 # 张量放在哪里，运算就在哪里进行。``torch.accelerator`` 是各种加速器的统一入口，
 # 英伟达的 CUDA、苹果的 MPS、英特尔的 XPU 都归它管。下面的写法在任何机器上都对：

@@ -24,7 +24,7 @@ QUERIES = {
     "张量": [(WHAT, "张量是什么")],
     "反向传播": [(GRAD, "反向传播"), (NETS, "反向传播损失")],
     "梯度清零": [(NETS, "为什么要清零"), (GRAD, "忘记 zero_grad()")],
-    "如何使用GPU": [(PARALLEL, "把模型和数据放到同一个设备上"), (TRAIN, "在加速器上训练"), (WHAT, "设备")],
+    "如何使用GPU": [(PARALLEL, "把模型和数据放到同一个设备上"), (TRAIN, "在 GPU 等加速器上训练"), (WHAT, "设备")],
     "多个GPU": [(PARALLEL, "GPU")],
     "卷积神经网络": [(NETS, "定义一个网络"), (NETS, "神经网络"), (TRAIN, "定义网络")],
     "zero_grad": [(GRAD, "忘记 zero_grad()")],
@@ -87,7 +87,7 @@ QUERIES = {
     "断点续训": [(TRAIN, "从检查点续训")],
     "自动求导": [(GRAD, "自动微分")],
     "单机多卡": [(PARALLEL, "GPU"), (PARALLEL, "用一行代码并行"), (PARALLEL, "今天用什么")],
-    "CUDA": [(PARALLEL, "设备"), (WHAT, "设备"), (TRAIN, "在加速器上训练")],
+    "CUDA": [(PARALLEL, "设备"), (WHAT, "设备"), (TRAIN, "在 GPU 等加速器上训练")],
     # 切词：全角、大小写、单字、西文名的一部分
     "ＺＥＲＯ＿ＧＲＡＤ": [(GRAD, "忘记 zero_grad()")],
     "ｎｕｍｐｙ": [(WHAT, "和 NumPy 之间的桥")],

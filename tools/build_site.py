@@ -53,7 +53,7 @@ def build(preview=False, clean=False):
     print(f"== 构建网站{'（预览：不执行示例）' if preview else '（第一次要执行全部示例，需要几分钟）'}", flush=True)
     result = subprocess.run(command, env={**os.environ, **ENVIRONMENT})
     if result.returncode or not finished.is_file():
-        shutil.rmtree(doctrees, ignore_errors=True)  # 否则读源文件时的警告下一次不会再报
+        (doctrees / "environment.pickle").unlink(missing_ok=True)  # 否则读源文件时的警告下一次不会再报
     if result.returncode:
         raise BuildError(f"Sphinx 报了错（退出码 {result.returncode}），见上面的信息。build/html 没有动。")
     if not finished.is_file():

@@ -46,11 +46,12 @@ ALLOWED = [
     ("docs/glossary.md", "本站的“步长”只指", "说明两种“步长”的区别"),
     ("examples/autograd_automatic_differentiation.py", "有限差分能检验梯度，但步长要挑", "有限差分的步长 h，不是步幅"),
     ("examples/autograd_automatic_differentiation.py", 'xlabel="步长 h"', "有限差分的步长 h，不是步幅"),
+    ("docs/install.md", "内核（kernel）", "Jupyter 的内核，不是卷积核"),
     ("examples/optional_data_parallelism.py", "状态字典里多出 module 前缀", "module 是键名里的字"),
 ]
 #: Markdown 里这些指令的内容不是文字。
 NOT_PROSE = re.compile(
-    r"^\s*(`{3,}|~{3,})(?!\s*\{(?:note|tip|warning|important|admonition|seealso|dropdown|card|figure))"
+    r"^\s*(`{3,}|~{3,})(?!\s*\{(?:note|tip|warning|important|admonition|seealso|dropdown|card\b(?!-)|figure))"
 )
 
 
