@@ -6,10 +6,10 @@ RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories lock clean distclean
+.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories check-inventories lock clean distclean
 
 help:        ## 列出全部命令
-	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
 
 venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 选 CPU 版 torch）
 	@$(PYTHON) tools/make_venv.py $(if $(filter cpu,$(TORCH)),--cpu)
@@ -40,6 +40,9 @@ linkcheck: data ## 检查站外链接（需要网络）
 
 inventories: html ## 按官方目录更新 docs/api_names.txt（需要网络）
 	@$(RUN) tools/refresh_api_names.py
+
+check-inventories: html ## 只核对官方参考的网址，不改（需要网络）
+	@$(RUN) tools/refresh_api_names.py --check
 
 lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
 	@$(RUN) tools/lock_requirements.py
