@@ -50,14 +50,20 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 RULES = """
 import multiprocessing
 import os
+import socket
 import sys
 from multiprocessing.process import BaseProcess
 
 
 def offline(event, arguments):
     if event == "socket.connect" and isinstance(arguments[1], tuple):
-        if arguments[1][0] not in ("127.0.0.1", "::1", "localhost"):
-            raise OSError(f"读者的环境没有网络：{arguments[1]}")
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if host not in (None, "", "127.0.0.1", "::1", "localhost", socket.gethostname()):
+        raise OSError(f"读者的环境没有网络：{host}")
 
 
 def start(process, start=BaseProcess.start):
@@ -70,6 +76,8 @@ sys.addaudithook(offline)
 BaseProcess.start = start
 if "START_METHOD" in os.environ:
     multiprocessing.set_start_method(os.environ["START_METHOD"], force=True)
+if "CONSOLE" in os.environ and not sys.flags.utf8_mode:
+    sys.stdout.reconfigure(encoding=os.environ["CONSOLE"])
 if "FIRST_LINES" in os.environ:
     exec(open(os.environ["FIRST_LINES"], encoding="utf-8").read())
 """
@@ -204,6 +212,7 @@ def page_cells(site, name):
         else:
             cells.append((block.get_text().strip(), ""))
     assert len(cells) > 30, name
+    assert all(code for code, _ in cells), f"{name} 里有空的代码框：整格都是藏起来的检查"
     return cells
 
 
@@ -251,13 +260,13 @@ def test_script(name, site, reader, homes, tmp_path):
     expected = lines("\n".join(output for _, output in page_cells(site, name)))
     cases = [
         ("fork", "无", {}),
-        ("spawn", "有", {"MPLBACKEND": "module://reader_screen", "PYTHONIOENCODING": "gbk"}),
+        ("spawn", "有", {"MPLBACKEND": "module://reader_screen", "CONSOLE": "gbk"}),
         ("forkserver", "无", {"MPLBACKEND": "module://reader_screen"}),
     ]
     for method, fonts, more in cases:
         environ = surroundings(folder, homes[fonts], START_METHOD=method, **more)
         result = run(reader, folder, name, **environ)
-        encoding = more.get("PYTHONIOENCODING", "utf-8")
+        encoding = more.get("CONSOLE", "utf-8")
         assert result.returncode == 0, result.stderr.decode(encoding, "replace")
         assert result.stderr == b"", result.stderr.decode(encoding, "replace")
         assert lines(result.stdout.decode(encoding)) == expected, f"{method}：输出与网页不同"

@@ -11,7 +11,7 @@
 Sphinx 自带的索引只到页，jieba 切的词和读者输入的又对不上；换成二字切词，在这五篇教程上用
 tests/test_search.py 的 67 个查询比较，前三条里有对的那一页 61 个，对到那一节的只有 15 个，
 这里 67 个都对到节。它的索引一次载入 51 KB（gzip），摘要还要把整页取回来，从磁盘打开时就没有了；
-这里打开对话框只载入 0.3 KB，词表六份各 6～8 KB，命中的一页文字 14～19 KB，用到才载入。
+这里打开对话框只载入 0.3 KB，词表每份 6～8 KB，一页教程的文字 14～19 KB，用到才载入。
 """
 
 import json
@@ -79,10 +79,11 @@ def _gather(node, docname, section, folded, sections):
             or SKIPPED_CLASSES.intersection(child["classes"])
         ):
             continue
-        elif section is not None and isinstance(child, nodes.literal_block):
-            section["code"] += _code(child)
-        elif section is not None and isinstance(child, nodes.TextElement):
-            section["prose"] += _text(child, docname).strip() + "\n"
+        elif isinstance(child, nodes.TextElement):
+            if section is not None and isinstance(child, nodes.literal_block):
+                section["code"] += _code(child)
+            elif section is not None:
+                section["prose"] += _text(child, docname).strip() + "\n"
         else:
             _gather(child, docname, section, folded, sections)
 
@@ -182,16 +183,10 @@ def merge(app, env, docnames, other):
     env.search_pages.update({name: other.search_pages[name] for name in docnames if name in other.search_pages})
 
 
-def rewrite_after_removal(app, env, added, changed, removed):
-    """只删掉一页时 Sphinx 什么也不写；重读首页，索引才会更新。"""
-    return [app.config.root_doc] if removed else []
-
-
 def setup(app):
     app.connect("builder-inited", start)
     app.connect("doctree-read", collect, priority=600)  # 在别的扩展给标题、词条加上锚点之后
     app.connect("env-purge-doc", purge)
     app.connect("env-merge-info", merge)
-    app.connect("env-get-outdated", rewrite_after_removal)
     app.connect("html-collect-pages", write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

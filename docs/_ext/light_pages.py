@@ -1,9 +1,13 @@
-"""网页只带用得着的东西：不引用本页用不上的样式和脚本，图片写明宽高、延迟加载。
+"""网页只带用得着的东西：去掉本页用不上的样式和脚本，样式合成一个文件，图片写明宽高、延迟加载。
 
-Sphinx-Gallery、sphinx-design 和复制按钮把样式、脚本加到每一页，也没有按页取舍的设置。
+Sphinx-Gallery、sphinx-design 和复制按钮把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
+页面：手机网络上每多一个样式文件，就多等一次往返。
 """
 
+import functools
+import hashlib
 import os
+import posixpath
 import re
 from pathlib import Path
 
@@ -15,7 +19,7 @@ NEEDED_FOR = {
     "sg_gallery-dataframe": None,
     "sg_gallery-rendered-html": None,
     "sg-tags": None,
-    "sg_gallery.": "sphx-glr-",
+    "sg_gallery.": None,
     "katex": 'class="katex',
     "sphinx-design": 'class="sd-',
     "design-tabs": 'class="sd-tab-',
@@ -35,10 +39,30 @@ def trim(app, pagename, templatename, context, doctree):
         needs = [pattern for part, pattern in NEEDED_FOR.items() if part in name]
         return all(pattern and pattern in body for pattern in needs)
 
-    context["css_files"] = [css for css in context["css_files"] if keep(css)]
+    styles = [str(css.filename) for css in context["css_files"] if keep(css)]
+    context["css_files"] = [_bundle(Path(app.outdir), tuple(styles))]
     context["script_files"] = [script for script in context["script_files"] if keep(script)]
     if "<img" in body:
         context["body"] = _IMAGE.sub(lambda match: _with_size(app, match, pagename), body)
+
+
+@functools.cache
+def _bundle(site, styles):
+    """把几个样式表按次序合成一个，写到 _static，返回它相对站点的地址；文件名带着内容的摘要。"""
+    text = ""
+    for style in styles:
+        folder = posixpath.dirname(posixpath.relpath(style, "_static"))
+        source = (site / style).read_text("utf-8").removeprefix('@charset "UTF-8";')
+        text += re.sub(
+            r"""url\((['"]?)(?!data:|#|https?:)([^'")]+)\1\)""",
+            lambda match, folder=folder: f"url({posixpath.normpath(posixpath.join(folder, match[2]))})",
+            source,
+        )
+        text += "\n"
+    text = re.sub(r"/\*# sourceMappingURL.*?\*/", "", text)
+    name = f"_static/pages-{hashlib.sha256(text.encode()).hexdigest()[:10]}.css"
+    (site / name).write_text(text, "utf-8")
+    return name
 
 
 def _with_size(app, match, pagename):

@@ -9,6 +9,7 @@
   box.hidden = true;
   sentence.id = "term-sentence";
   more.textContent = "查看术语表";
+  more.href = document.querySelector("a.term")?.href ?? location.href;
   more.tabIndex = -1; // 键盘在术语上按回车就到，不必多停一站
   box.append(sentence, more);
   document.querySelector("article").append(box);

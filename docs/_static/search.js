@@ -23,7 +23,7 @@ const searchData = {};
     精度: "准确率",
     过滤器: "卷积核",
   };
-  /** 意思相近、查的时候也算上的词，分量打折。 */
+  /** 一节里没有左边的词时，右边的也算，分量打折。 */
   const RELATED = { gpu: "加速器", 模型: "网络" };
   const RELATED_WEIGHT = 0.5;
   const ALIAS = new RegExp(Object.keys(ALIASES).join("|"), "g");
@@ -84,9 +84,9 @@ const searchData = {};
         cell += run.length;
       }
     }
-    const related = terms
-      .filter(({ word }) => Object.hasOwn(RELATED, word))
-      .map(({ word, cells }) => ({ word: RELATED[word], latin: false, cells, weight: RELATED_WEIGHT }));
+    const related = terms.flatMap(({ word, cells }, instead) =>
+      Object.hasOwn(RELATED, word) ? [{ word: RELATED[word], latin: false, cells, weight: RELATED_WEIGHT, instead }] : [],
+    );
     return { terms: [...terms, ...related], count: terms.length, runs, cells: cell, clean, whole: plain(text) };
   }
 
@@ -156,6 +156,9 @@ const searchData = {};
       const [heading, prose, code] = [section.heading, section.prose, section.code].map((field) => times(term, field));
       const inPage = Math.min(1, times(term, page.heading));
       return { heading: Math.min(1, heading), prose: prose / (prose + 1.5), code: code / (code + 1.5), inPage, own: heading + prose + code };
+    });
+    terms.forEach(({ instead }, i) => {
+      if (instead !== undefined && values[instead].own) values[i] = { heading: 0, prose: 0, code: 0, inPage: 0, own: 0 };
     });
     return { ...where, section, page, place, values };
   }
@@ -336,7 +339,8 @@ const searchData = {};
     box = searchBox({ limit: 30, changed: (text) => history.replaceState(null, "", text ? `?q=${encodeURIComponent(text)}` : location.pathname) });
     place.append(box.input, box.status, box.list);
     box.input.value = new URLSearchParams(location.search).get("q") ?? "";
-    box.input.focus();
+    // 手机上已经有结果时，不让键盘弹出来挡住
+    if (!box.input.value || matchMedia("(hover: hover)").matches) box.input.focus();
     box.update();
   }
 
