@@ -307,9 +307,10 @@ def check(app, env):
     names, pages = _names(app.config.api_names_text), getattr(env, "api_names", {})
     used = {name for found, _ in pages.values() for name in found}
     missing = {}
+    executed = app.config.sphinx_gallery_conf["plot_gallery"]  # 没有执行就不知道变量的类型，不作数
     for docname in sorted(pages):
         for candidates, line in pages[docname][1]:
-            if candidates[0] not in missing:
+            if candidates[0] not in missing and executed:
                 log.warning(
                     "%s 应当链接到官方参考，但 docs/%s 里没有它：运行 make inventories，或照文件开头的说明加一行",
                     candidates[0], LIST, location=(docname, line),
@@ -317,7 +318,6 @@ def check(app, env):
             missing[candidates[0]] = candidates
     wanted = used | {names.same[name] for name in used if name in names.same}
     unused = sorted((names.address.keys() | names.same.keys()) - wanted)
-    executed = app.config.sphinx_gallery_conf["plot_gallery"]
     if executed:
         for name in unused:
             log.warning("docs/%s 里的 %s 没有一页用到：运行 make inventories，或删去这一行", LIST, name)
