@@ -26,6 +26,16 @@ FLAGS = [
 ]
 
 
+#: 用到这些夹具的测试要另外构建网站或打包数据，都算慢的。
+SLOW_FIXTURES = {"tiny", "broken", "good", "addressed", "archive"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def site():
     """构建好的网站的文件夹（make test 先构建再测试）。"""

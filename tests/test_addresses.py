@@ -42,6 +42,7 @@ def test_not_found_page_works_at_any_depth(addressed):
     assert sources and all(source.startswith("/pytorch/_static/") for source in sources)
 
 
+@pytest.mark.slow
 def test_without_addresses_nothing_of_it(tmp_path):
     tiny = TinySite(tmp_path / "site", {"first": example(title="第一篇")})
     assert tiny.build().returncode == 0

@@ -43,6 +43,7 @@ def all_pages(tutorials):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser, server, tutorials, scheme):
     """每一页、两种配色，axe-core 都没有发现。"""

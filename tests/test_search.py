@@ -154,6 +154,7 @@ def test_right_heading_from_a_folder_on_disk(page, site):
     assert not missed(page, site, {query: QUERIES[query] for query in few})
 
 
+@pytest.mark.slow
 def test_every_heading_finds_itself(page, server, site):
     headings = {heading: [] for _, _, heading in sections(site) if not COMMON.fullmatch(heading)}
     for address, _, heading in sections(site):
