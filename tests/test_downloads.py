@@ -634,7 +634,7 @@ def test_site_archive(site, browser, server, tmp_path):
     page = browser.new_page()
     problems = watch(page, server)
     for name in ("index", "downloads", f"tutorials/{TRAINING}"):
-        page.goto((folder / f"{name}.html").as_uri())
+        page.goto((folder / f"{name}.html").as_uri(), wait_until="networkidle")
         assert page.evaluate("[...document.images].every(image => image.loading == 'lazy' || image.naturalWidth)")
     page.close()
     assert not problems, problems

@@ -78,7 +78,7 @@ def render(app, env):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     if run.returncode:
         raise ExtensionError(f"KaTeX 没能运行：{run.stderr}")

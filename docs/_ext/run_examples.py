@@ -16,7 +16,7 @@ from pathlib import Path
 from sphinx_gallery import gen_rst, scrapers
 
 #: 一个示例最多跑多少秒。
-TIME_LIMIT = 600
+TIME_LIMIT = 1800
 
 
 class ExampleError(Exception):
