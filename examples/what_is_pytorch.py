@@ -137,7 +137,7 @@ shape = (5, 3)
 print(f"{torch.rand(shape).shape = }")
 print(f"{torch.zeros(shape).shape == torch.zeros(5, 3).shape = }")
 # sphinx_gallery_start_ignore
-assert torch.rand(shape).shape == torch.zeros(shape).shape == torch.zeros(5, 3).shape == shape
+assert torch.empty(shape).shape == torch.zeros(shape).shape == torch.zeros(5, 3).shape == shape
 # sphinx_gallery_end_ignore
 
 # %%
