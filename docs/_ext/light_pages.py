@@ -39,8 +39,10 @@ def trim(app, pagename, templatename, context, doctree):
         needs = [pattern for part, pattern in NEEDED_FOR.items() if part in name]
         return all(pattern and pattern in body for pattern in needs)
 
-    styles = [str(css.filename) for css in context["css_files"] if keep(css)]
-    context["css_files"] = [_bundle(Path(app.outdir), tuple(styles))]
+    # furo 在构建的末尾才往 pygments.css 里写深色的颜色，它只能单独留着
+    alone = [css for css in context["css_files"] if "pygments" in str(css.filename)]
+    styles = [str(css.filename) for css in context["css_files"] if keep(css) and css not in alone]
+    context["css_files"] = [*alone, _bundle(Path(app.outdir), tuple(styles))]
     context["script_files"] = [script for script in context["script_files"] if keep(script)]
     if "<img" in body:
         context["body"] = _IMAGE.sub(lambda match: _with_size(app, match, pagename), body)
