@@ -27,10 +27,10 @@ serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自�
 	@$(RUN) -m sphinx_autobuild -c . -d build/doctrees docs build/work --watch examples --watch conf.py --ignore "*/docs/tutorials/*"
 
 test: html   ## 构建网站，跑全部测试
-	@$(RUN) -m pytest tests
+	@$(RUN) -m pytest -n 2 --dist loadfile tests
 
 test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
-	@$(RUN) -m pytest tests -m "not slow"
+	@$(RUN) -m pytest -n 2 --dist loadfile tests -m "not slow"
 
 lint: venv   ## 检查代码与文字的写法
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests && $(RUN) tools/check_terms.py

@@ -148,7 +148,8 @@ def watch(page, server):
     problems = []
     page.on("console", lambda message: message.type == "error" and problems.append(f"控制台：{message.text}"))
     page.on("pageerror", lambda error: problems.append(f"脚本出错：{error}"))
-    page.on("requestfailed", lambda request: problems.append(f"请求失败：{request.url}"))
+    # 换页时浏览器自己放弃的请求（例如还没取完的图标）不算失败
+    page.on("requestfailed", lambda r: r.failure == "net::ERR_ABORTED" or problems.append(f"请求失败：{r.url}"))
     page.on("response", lambda r: r.status >= 400 and problems.append(f"{r.status}：{r.url}"))
     own = (server, "file:", "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(own) or problems.append(f"离站的请求：{r.url}"))

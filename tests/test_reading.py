@@ -13,7 +13,7 @@ TUTORIAL = "tutorials/neural_networks.html"
 #: 允许留在界面里的英文，及理由。
 ALLOWED_ENGLISH = {
     "专有名词": r"PyTorch|NumPy|Python|CIFAR|CUDA|GPU|CPU|Sphinx|Furo|Matplotlib|matplotlib|KaTeX|GitHub|Colab|Jupyter|Linux|Windows|macOS|torchvision|torchrun|Intel\(R\) Xeon\(R\).*?(?=，)|AMD.*?(?=，)|MIT|BSD|OFL",
-    "首次出现时括号里的英文原词": r"[（(][^（）()]*[）)]",
+    "首次出现时括号里的英文原词": r"[（(][^（）()]*([）)]|$)",
     "术语表里保留英文的词": r"world size",
     "人名、文献和字体名": r"Alex Krizhevsky|Vinod Nair|Geoffrey Hinton|Learning Multiple Layers of Features from Tiny Images|Noto Sans SC",
     "报错原文": r"\w+(Error|Warning|Exception): .*",

@@ -69,7 +69,12 @@ def _bundle(site, styles):
 
 def _with_size(app, match, pagename):
     before, source, after = match.groups()
-    path = Path(os.path.normpath(Path(app.outdir, pagename).parent / source))  # 那个文件夹这时可能还没有建
+    sources = {copy: original for original, copy in app.builder.images.items()}
+    name = posixpath.basename(source)
+    if name in sources:  # Sphinx 写完网页才复制图片
+        path = Path(app.srcdir, sources[name])
+    else:  # 示例的图由 Sphinx-Gallery 复制；页面的文件夹这时可能还没有建，先把路径里的 .. 化掉
+        path = Path(os.path.normpath(Path(app.outdir, pagename).parent / source))
     if "width=" in before + after or path.suffix not in {".webp", ".png", ".jpg"} or not path.is_file():
         return match[0]
     with Image.open(path) as image:

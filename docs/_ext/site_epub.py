@@ -214,7 +214,7 @@ class _Book:
             identifier=uuid.uuid5(uuid.NAMESPACE_URL, config.html_baseurl or config.project),
             title=html.escape(config.project),
             author=html.escape(config.author),
-            modified=build_time().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            modified=source_time(self.app.srcdir).strftime("%Y-%m-%dT%H:%M:%SZ"),
             manifest="\n".join(item for _, item in manifest),
             spine="\n".join(spine),
         )
@@ -232,10 +232,11 @@ class _Book:
         return buffer.getvalue()
 
 
-def build_time():
-    """这次构建的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+def source_time(srcdir):
+    """源文件最近一次改动的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
+    sources = [*Path(srcdir).glob("*.md"), *Path(srcdir).parent.glob("examples/*.py")]
+    newest = max(path.stat().st_mtime for path in sources)
+    return datetime.fromtimestamp(float(os.environ.get("SOURCE_DATE_EPOCH") or newest), UTC)
 
 
 def write(app, error):
