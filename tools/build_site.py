@@ -5,6 +5,7 @@
 - Sphinx 写到 build/work，那里一直留着，没有改动时很快；检查通过后复制一份，换下 build/html。
   中途失败或被打断，build/html 还是上一次的完整网站。
 - conf.py、扩展、依赖、数据一变，示例的输出就可能变，从头再来（Sphinx-Gallery 只看示例文件的 md5）。
+- 什么都没有改（比较内容，不看时刻），就不动。时钟倒退过，Sphinx 会漏掉改动，也从头再来。
 - ``--preview`` 不执行示例，写到 build/preview；``--clean`` 丢掉缓存从头构建（发布时用）。
 """
 
@@ -15,14 +16,17 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import distributions
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 BUILD = Path("build")
-#: 示例的输出与网页取决于这些文件；它们一变就从头构建。
-INPUTS = ["conf.py", "docs/_ext/*.py", "docs/_templates/**/*", "docs/locales/**/*.po", "tools/build_site.py"]
+#: 示例的输出取决于这些文件（还有示例自己）；它们一变就从头构建。
+GALLERY_INPUTS = ["conf.py", "docs/_ext/*.py", "docs/_templates/**/*", "docs/locales/**/*.po", "tools/build_site.py"]
+#: 网站取决于这些文件；一个也没有变，就不必构建。
+SITE_INPUTS = [*GALLERY_INPUTS, "docs/*", "docs/_static/**/*", "examples/*.*", "tools/*.py"]
 DATA = Path("examples/data/source.json")
 #: 示例里的线程数会改变浮点结果的末位，固定下来。
 ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
@@ -39,12 +43,16 @@ def build(preview=False, clean=False):
     doctrees = BUILD / ("doctrees-preview" if preview else "doctrees")
     BUILD.mkdir(exist_ok=True)
     repair(output)
-    key = fingerprint(preview)
-    stamp = BUILD / "gallery-key"
-    if clean or not stamp.is_file() or stamp.read_text("utf-8") != key:
+    gallery, site = BUILD / "gallery-key", BUILD / f"{output.name}-key"
+    gallery_key, site_key = fingerprint(GALLERY_INPUTS, preview), fingerprint(SITE_INPUTS, preview)
+    if not clean and same(site, site_key) and not missing_pages(output):
+        print(f"== 没有改动：{output / 'index.html'}", flush=True)
+        return output
+    site.unlink(missing_ok=True)
+    if clean or not same(gallery, gallery_key) or newer_than_now(doctrees):
         for folder in (work, doctrees, Path("docs/tutorials")):
             shutil.rmtree(folder, ignore_errors=True)
-        stamp.write_text(key, "utf-8")
+        gallery.write_text(gallery_key, "utf-8")
     finished = doctrees / "finished"
     finished.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-n", "-W", "--keep-going", "-q"]
@@ -58,19 +66,19 @@ def build(preview=False, clean=False):
         raise BuildError(f"Sphinx 报了错（退出码 {result.returncode}），见上面的信息。build/html 没有动。")
     if not finished.is_file():
         raise BuildError("Sphinx 没有写完就退出了（退出码 0），多半是某个示例退出了进程。build/html 没有动。")
-    check_pages(work)
+    if missing := missing_pages(work):
+        raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。build/html 没有动。")
     publish(work, output)
+    site.write_text(site_key, "utf-8")
     print(f"== 完成：{output / 'index.html'}", flush=True)
     return output
 
 
-def fingerprint(preview):
-    """示例输出所依赖的一切（示例本身除外）的 SHA-256。"""
+def fingerprint(inputs, preview):
+    """`inputs` 这些文件、依赖、数据和环境的 SHA-256。"""
     sha = hashlib.sha256(f"{preview} {sys.version} {platform.machine()}".encode())
-    for pattern in INPUTS:
-        for path in sorted(Path().glob(pattern)):
-            if path.is_file():
-                sha.update(str(path).encode() + path.read_bytes())
+    for path in sorted({path for pattern in inputs for path in Path().glob(pattern) if path.is_file()}):
+        sha.update(str(path).encode() + path.read_bytes())
     for name in sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions()):
         sha.update(name.encode())
     if DATA.is_file():
@@ -80,16 +88,24 @@ def fingerprint(preview):
     return sha.hexdigest()
 
 
-def check_pages(site):
-    """conf.py 里的每篇教程、docs/ 里的每个页面都要在，否则抛出 BuildError。"""
+def same(stamp, key):
+    return stamp.is_file() and stamp.read_text("utf-8") == key
+
+
+def newer_than_now(doctrees):
+    """上一次构建的时刻在将来：时钟倒退过，之后的改动看起来都比它旧。"""
+    pickle = doctrees / "environment.pickle"
+    return pickle.is_file() and pickle.stat().st_mtime > time.time()
+
+
+def missing_pages(site):
+    """conf.py 里的教程、docs/ 里的页面，还有哪些不在 `site` 里。"""
     settings = {}
     exec(compile(Path("conf.py").read_text("utf-8"), "conf.py", "exec"), settings)
     expected = [f"tutorials/{name}.html" for name in settings["tutorials"]]
     expected += [f"{path.stem}.html" for path in Path("docs").glob("*.md")]
     expected += [f"{name}.html" for name in [*settings["redirects"], "404", "search"]]
-    missing = [name for name in expected if not (site / name).is_file()]
-    if missing:
-        raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。build/html 没有动。")
+    return [name for name in expected if not (site / name).is_file()]
 
 
 def publish(work, output):

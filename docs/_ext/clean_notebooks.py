@@ -10,6 +10,7 @@ Sphinx-Gallery 0.22.1 用正则表达式把 reStructuredText 改成 Markdown：`
 
 import hashlib
 import json
+import os
 import re
 import unicodedata
 from contextlib import contextmanager
@@ -314,13 +315,20 @@ def _quote(text):
 
 
 def write_all(app):
-    """Sphinx-Gallery 生成之后、复制下载文件之前，换上自己的笔记本。"""
+    """Sphinx-Gallery 生成之后、复制下载文件之前，换上自己的笔记本。
+
+    笔记本的修改时刻与脚本的一样，就是已经写好的：不必再写，用到它的网页也不必重做。
+    """
     gallery = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"])
     examples = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"])
     for name in app.config.tutorials:
-        notebook = convert(examples / f"{name}.py", app.config.html_baseurl.rstrip("/"))
-        text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
-        (gallery / f"{name}.ipynb").write_text(text, "utf-8", newline="\n")
+        script, output = examples / f"{name}.py", gallery / f"{name}.ipynb"
+        times = script.stat()
+        if output.is_file() and output.stat().st_mtime_ns == times.st_mtime_ns:
+            continue
+        text = json.dumps(convert(script, app.config.html_baseurl.rstrip("/")), ensure_ascii=False, indent=1) + "\n"
+        output.write_text(text, "utf-8", newline="\n")
+        os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def setup(app):

@@ -82,6 +82,15 @@ def _with_size(app, match, pagename):
     return f'<img {before}src="{source}"{after}width="{width}" height="{height}" loading="lazy">'
 
 
+def rewrite_when_styles_change(app, env):
+    """样式、脚本比网页新，全部网页重写：Sphinx 只看源文件和模板的时刻。"""
+    page = Path(app.outdir, f"{app.config.root_doc}.html")
+    static = [path for folder in app.config.html_static_path for path in Path(app.confdir, folder).rglob("*")]
+    newest = max((path.stat().st_mtime_ns for path in static), default=0)
+    return list(env.all_docs) if page.is_file() and page.stat().st_mtime_ns < newest else []
+
+
 def setup(app):
+    app.connect("env-updated", rewrite_when_styles_change)
     app.connect("html-page-context", trim, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

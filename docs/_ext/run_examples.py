@@ -110,6 +110,17 @@ def _expired(signum, frame):
     raise TimeoutError(f"示例跑了 {TIME_LIMIT} 秒还没有结束")
 
 
+def start_no_workers_for_nothing(app):
+    """示例都没有变时不起工作进程：起一次要近一秒。"""
+    conf = app.config.sphinx_gallery_conf
+    records = {
+        script: Path(app.srcdir, conf["gallery_dirs"], f"{script.name}.md5")
+        for script in Path(app.srcdir, conf["examples_dirs"]).glob("*.py")
+    }
+    if all(r.is_file() and r.read_text() == gen_rst.get_md5sum(script, "t") for script, r in records.items()):
+        conf["parallel"] = False
+
+
 def mark_finished(app, error):
     """构建走到了最后一步：tools/build_site.py 据此识破“返回 0 却没有写完”。"""
     if error is None:
@@ -117,5 +128,6 @@ def mark_finished(app, error):
 
 
 def setup(app):
+    app.connect("builder-inited", start_no_workers_for_nothing, priority=100)
     app.connect("build-finished", mark_finished, priority=1000)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

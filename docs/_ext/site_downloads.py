@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import urlparse
 
+import build_info
 from docutils import nodes
 from sphinx.util import logging
 
@@ -96,6 +97,8 @@ def publish(app, error):
         return
     outdir = Path(app.outdir)
     folder = outdir / FOLDER
+    if (folder / SITE).is_file() and (folder / SITE).stat().st_mtime_ns >= build_info.newest_page(app):
+        return
     folder.mkdir(exist_ok=True)
     pack_code(app, folder)
     pages = {path: path.read_text("utf-8") for path in outdir.rglob("*.html")}
@@ -109,6 +112,7 @@ def publish(app, error):
     pack(folder / SITE, files)
     for path, text in pages.items():
         path.write_text(fill(path, text, outdir, inside_zip=False), "utf-8", newline="\n")
+    (folder / SITE).touch()
 
 
 def pack_code(app, folder):

@@ -6,16 +6,15 @@ Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它�
 """
 
 import html
-import os
 import posixpath
 import re
 import uuid
 import zipfile
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
 
+import build_info
 from bs4 import BeautifulSoup, SoupStrainer
 from PIL import Image
 from sphinx.errors import ExtensionError
@@ -99,6 +98,12 @@ class _Book:
         self.docnames = self._in_order(app.config.root_doc)
         self.pages = {name: self._article(name) for name in self.docnames}
         self.files = {}
+        for docname, article in self.pages.items():
+            self._adapt(docname, article)
+            title = article.find("h1").get_text()
+            self._add_page(self.file(docname), title, article.decode_contents(formatter="minimal"))
+        self._add_styles()
+        self._add_page("nav.xhtml", self.app.config.project, self._contents())
 
     def _in_order(self, docname):
         """目录树的次序；目录页本身不收。"""
@@ -116,15 +121,6 @@ class _Book:
         for element in article.find_all(_left_out):
             element.decompose()
         return article
-
-    def bytes(self):
-        for docname, article in self.pages.items():
-            self._adapt(docname, article)
-            title = article.find("h1").get_text()
-            self._add_page(self.file(docname), title, article.decode_contents(formatter="minimal"))
-        self._add_styles()
-        self._add_page("nav.xhtml", self.app.config.project, self._contents())
-        return self._pack()
 
     @staticmethod
     def file(docname):
@@ -199,7 +195,8 @@ class _Book:
         project = html.escape(self.app.config.project)
         return f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(items)}</ol></nav>'
 
-    def _pack(self):
+    def packed(self, modified):
+        """整本书的字节；`modified` 是写进书里的时刻。"""
         manifest, config = [], self.app.config
         for number, (name, content) in enumerate(sorted(self.files.items())):
             properties = ["nav"] if name == "nav.xhtml" else []
@@ -214,7 +211,7 @@ class _Book:
             identifier=uuid.uuid5(uuid.NAMESPACE_URL, config.html_baseurl or config.project),
             title=html.escape(config.project),
             author=html.escape(config.author),
-            modified=source_time(self.app.srcdir).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            modified=modified,
             manifest="\n".join(item for _, item in manifest),
             spine="\n".join(spine),
         )
@@ -232,19 +229,30 @@ class _Book:
         return buffer.getvalue()
 
 
-def source_time(srcdir):
-    """源文件最近一次改动的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
-    sources = [*Path(srcdir).glob("*.md"), *Path(srcdir).parent.glob("examples/*.py")]
-    newest = max(path.stat().st_mtime for path in sources)
-    return datetime.fromtimestamp(float(os.environ.get("SOURCE_DATE_EPOCH") or newest), UTC)
+def modified(path):
+    """现有电子书 `path` 里写的时刻；没有就是 None。"""
+    if not path.is_file():
+        return None
+    with zipfile.ZipFile(path) as book:
+        return re.search(r'dcterms:modified">([^<]+)<', book.read("book/package.opf").decode())[1]
 
 
 def write(app, error):
+    """内容没有变就留着原来的那一本，时刻也不变。"""
     if error or app.builder.name != "html":
         return
     path = Path(app.outdir, NAME)
+    if path.is_file() and path.stat().st_mtime_ns >= build_info.newest_page(
+        app, app.env.all_docs.keys() - PAGES_LEFT_OUT
+    ):
+        return
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(_Book(app).bytes())
+    book = _Book(app)
+    before = modified(path)
+    if before and book.packed(before) == path.read_bytes():
+        path.touch()
+    else:
+        path.write_bytes(book.packed(build_info.now().strftime("%Y-%m-%dT%H:%M:%SZ")))
 
 
 def setup(app):

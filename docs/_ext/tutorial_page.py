@@ -4,15 +4,12 @@ Sphinx-Gallery 没有 gettext，也没有相应的设置，所以改它生成的
 把页尾的下载链接移到标题下面。页脚里的每一项都取自这一次构建。
 """
 
-import json
-import os
 import platform
 import re
-import subprocess
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import build_info
 from docutils import nodes
 
 ORDINAL = "第 {} / {} 篇"
@@ -85,70 +82,25 @@ def _provenance(app, name):
     """页脚“这一页怎样生成”，各项都读自这次构建。"""
     source = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{name}.py").resolve()
     script = source.read_text("utf-8")
+    cost = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], f"{name}.cost.json")
     items = [
         ("PyTorch", f"torch {version('torch')}，torchvision {version('torchvision')}"),
         ("Python", f"{platform.python_version()}，{platform.system()} {platform.machine()}"),
-        ("处理器", processor()),
+        ("处理器", build_info.processor()),
         ("随机种子", "、".join(dict.fromkeys(re.findall(r"torch\.manual_seed\((\d+)\)", script))) or "没有用到"),
     ]
     if "CIFAR10(" in script:
-        items.append(("数据来源", f"CIFAR-10，{_data_source(source.parent / 'data/source.json')}"))
+        items.append(("数据来源", f"CIFAR-10，{build_info.data_source(source.parent / 'data/source.json')}"))
     items += [
-        ("代码用时", _running_time(Path(app.srcdir, "tutorials", f"{name}.cost.json"), app)),
-        ("构建日期", build_time().strftime("%Y-%m-%d %H:%M UTC")),
-        ("源码版本", commit(app.confdir)),
+        ("代码用时", build_info.running_time(cost)),
+        ("执行日期", build_info.executed(cost).strftime("%Y-%m-%d %H:%M UTC")),
+        ("源码版本", build_info.commit(app.confdir)),
     ]
     rubric = nodes.rubric("", "这一页怎样生成")
     fields = nodes.definition_list(classes=["provenance"])
     for term, text in items:
         fields += nodes.definition_list_item("", nodes.term("", term), nodes.definition("", nodes.paragraph("", text)))
     return nodes.container("", rubric, fields, classes=["provenance-box"])
-
-
-def processor():
-    """处理器型号；读不到时给出架构。"""
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)
-    except OSError:
-        found = None
-    model = found[1] if found else platform.processor() or platform.machine()
-    return f"{model}，{os.cpu_count()} 核；没有使用 GPU"
-
-
-def build_time():
-    """这次构建的时刻（UTC）；SOURCE_DATE_EPOCH 可以把它固定下来。"""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-
-
-def commit(folder):
-    """git 提交号；不在 git 里时说明。"""
-    git = ["git", "-C", str(folder)]
-    try:
-        number = subprocess.check_output(
-            [*git, "rev-parse", "--short=10", "HEAD"], text=True, stderr=subprocess.DEVNULL
-        )
-        changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "不在 git 版本库里"
-    return number.strip() + ("（另有未提交的改动）" if changed.strip() else "")
-
-
-def _data_source(path):
-    try:
-        return json.loads(path.read_text("utf-8"))["source"]
-    except (OSError, ValueError, KeyError):
-        return "来源没有记录"
-
-
-def _running_time(path, app):
-    try:
-        seconds = json.loads(path.read_text("utf-8"))["time"]
-    except (OSError, ValueError, KeyError):
-        return "预览：代码没有执行"
-    if os.environ.get("SOURCE_DATE_EPOCH"):
-        return "没有记录（可重现构建）"
-    return f"{seconds:.1f} 秒"
 
 
 def merge(app, env, docnames, other):
