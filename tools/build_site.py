@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -32,6 +33,10 @@ DATA = Path("examples/data/source.json")
 ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
 
 
+#: 磁盘剩下不到这么多 MB，构建失败多半就是因为它。
+FULL = 20
+
+
 class BuildError(Exception):
     """构建没有成功；信息说明哪里不对、怎么办。"""
 
@@ -43,6 +48,8 @@ def build(preview=False, clean=False):
     doctrees = BUILD / ("doctrees-preview" if preview else "doctrees")
     BUILD.mkdir(exist_ok=True)
     repair(output)
+    if twice := taken_twice():
+        raise BuildError(f"几个页面要同一个网址：{'、'.join(twice)}。给其中一个改名。build/html 没有动。")
     gallery, site = BUILD / "gallery-key", BUILD / f"{output.name}-key"
     gallery_key, site_key = fingerprint(GALLERY_INPUTS, preview), fingerprint(SITE_INPUTS, preview)
     if not clean and same(site, site_key) and not missing_pages(output):
@@ -54,16 +61,17 @@ def build(preview=False, clean=False):
             shutil.rmtree(folder, ignore_errors=True)
         gallery.write_text(gallery_key, "utf-8")
     finished = doctrees / "finished"
+    if not finished.is_file():
+        forget_interrupted(doctrees)
     finished.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-n", "-W", "--keep-going", "-q"]
     command += ["-D", "plot_gallery=0"] if preview else []
     command += ["-c", ".", "-d", str(doctrees), "docs", str(work)]
     print(f"== 构建网站{'（预览：不执行示例）' if preview else '（第一次要执行全部示例，需要几分钟）'}", flush=True)
     result = subprocess.run(command, env={**os.environ, **ENVIRONMENT})
-    if result.returncode or not finished.is_file():
-        (doctrees / "environment.pickle").unlink(missing_ok=True)  # 否则读源文件时的警告下一次不会再报
     if result.returncode:
-        raise BuildError(f"Sphinx 报了错（退出码 {result.returncode}），见上面的信息。build/html 没有动。")
+        finished.unlink(missing_ok=True)
+        raise BuildError(f"{cause(result.returncode)}build/html 没有动。")
     if not finished.is_file():
         raise BuildError("Sphinx 没有写完就退出了（退出码 0），多半是某个示例退出了进程。build/html 没有动。")
     if missing := missing_pages(work):
@@ -98,14 +106,52 @@ def newer_than_now(doctrees):
     return pickle.is_file() and pickle.stat().st_mtime > time.time()
 
 
-def missing_pages(site):
-    """conf.py 里的教程、docs/ 里的页面，还有哪些不在 `site` 里。"""
+def forget_interrupted(doctrees):
+    """上一次没有走完：忘掉读过的页面（否则警告不会再报，要跟着重写的页面会漏掉）和写到一半的示例。"""
+    (doctrees / "environment.pickle").unlink(missing_ok=True)
+    # Sphinx-Gallery 先记下 md5，后写网页和用时
+    for md5 in Path("docs/tutorials").glob("*.py.md5"):
+        cost = md5.with_name(md5.name.replace(".py.md5", ".cost.json"))
+        if not cost.is_file() or cost.stat().st_mtime_ns < md5.stat().st_mtime_ns:
+            md5.unlink()
+    for record in Path("docs/tutorials").glob("*.running"):
+        record.unlink()
+
+
+def cause(code):
+    """Sphinx 以 `code` 退出的原因，写成一句话。"""
+    if reason := disk_is_full():
+        return reason
+    running = [path.read_text("utf-8") for path in sorted(Path("docs/tutorials").glob("*.running"))]
+    if running:
+        return f"执行示例的进程被系统结束了，多半是内存不够，或者卡住太久。当时正在执行：{'；'.join(running)}。"
+    return f"Sphinx 报了错（退出码 {code}），见上面的信息。"
+
+
+def disk_is_full():
+    """磁盘快要写满时的一句话，否则为空。"""
+    free = shutil.disk_usage(BUILD).free / 1e6
+    return f"{BUILD} 所在的磁盘只剩 {free:.1f} MB，多半是写满了：腾出空间再来。" if free < FULL else ""
+
+
+def pages():
+    """conf.py 里的教程、docs/ 里的页面、旧网址的跳转，以及 Sphinx 自己的页面。"""
     settings = {}
     exec(compile(Path("conf.py").read_text("utf-8"), "conf.py", "exec"), settings)
-    expected = [f"tutorials/{name}.html" for name in settings["tutorials"]]
-    expected += [f"{path.stem}.html" for path in Path("docs").glob("*.md")]
-    expected += [f"{name}.html" for name in [*settings["redirects"], "404", "search"]]
-    return [name for name in expected if not (site / name).is_file()]
+    yield from (f"tutorials/{name}.html" for name in ["index", *settings["tutorials"]])
+    yield from (f"{path.stem}.html" for path in sorted(Path("docs").glob("*.md")))
+    yield from (f"{name}.html" for name in [*settings["redirects"], "404", "search"])
+
+
+def missing_pages(site):
+    """该有的页面里，哪些不在 `site` 里。"""
+    return [name for name in pages() if not (site / name).is_file()]
+
+
+def taken_twice():
+    """不止一页要用的网址；Windows 与 macOS 不分大小写，网址也就不能只差大小写。"""
+    count = Counter(name.lower() for name in pages())
+    return sorted(name for name, times in count.items() if times > 1)
 
 
 def publish(work, output):
@@ -113,7 +159,12 @@ def publish(work, output):
     new, old = output.with_name(f".{output.name}-new"), output.with_name(f".{output.name}-old")
     shutil.rmtree(new, ignore_errors=True)
     ignore = shutil.ignore_patterns("_sources", ".buildinfo", "objects.inv", "sg_execution_times.html", "*.pickle")
-    shutil.copytree(work, new, ignore=ignore)
+    try:
+        shutil.copytree(work, new, ignore=ignore)
+    except OSError as error:
+        reason = disk_is_full() or f"写不了 {new}：{error.strerror or error.args[0][0]}。"
+        shutil.rmtree(new, ignore_errors=True)
+        raise BuildError(f"{reason}build/html 没有动。") from error
     if output.exists():
         output.rename(old)
     new.rename(output)
@@ -142,6 +193,8 @@ def main():
         sys.exit("错误：这个目录里已有一次构建在进行，等它结束再来。")
     except BuildError as error:
         sys.exit(f"错误：{error}")
+    except KeyboardInterrupt:
+        sys.exit("\n已中断。build/html 没有动；再运行一次会接着做。")
     except OSError as error:
         sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。build/html 没有动。")
 

@@ -1,22 +1,30 @@
 """示例怎样执行：由 Sphinx-Gallery 在每个示例前后按名字调用（并行的工作进程里也一样）。
 
 - 警告一律当作错误，示例自己捕获的除外；``sys.exit`` 也是错误（Sphinx-Gallery 0.22.1 会放它过去，
-  不写网页却返回 0）；跑得太久会被叫停。
+  不写网页却返回 0）；有 ``print`` 却什么也没有打印的格子也是；跑得太久会被叫停。
+- 正在执行的示例和行号记在 ``.running`` 文件里：进程被系统杀掉时，tools/build_site.py 据此指出是哪一行。
 - 图里的汉字用思源黑体，缺字形、缺中文标题都是错误；图存成无损 WebP。
 - CIFAR-10 的内容在准备时已经核对（tools/prepare_cifar10.py），来自 npm 的文件与官方的 pickle 字节不同，
   所以让 torchvision 不再比对 md5，就像它为 CIFAR-100 换一张表那样。
 """
 
+import faulthandler
 import logging
 import re
 import signal
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.util.logging import getLogger
 from sphinx_gallery import gen_rst, scrapers
 
-#: 一个示例最多跑多少秒。
+log = getLogger(__name__)
+
+#: 一个示例最多跑多少秒；叫停以后再等多少秒，就结束进程。
 TIME_LIMIT = 1800
+GRACE = 30
 
 
 class ExampleError(Exception):
@@ -26,18 +34,22 @@ class ExampleError(Exception):
 def reset(gallery_conf, fname, when):
     """让每个示例从同样的状态开始；`when` 是 "before" 或 "after"。"""
     signal.alarm(0)
+    faulthandler.cancel_dump_traceback_later()
     warnings.resetwarnings()
+    _running.path = Path(gallery_conf["src_dir"], gallery_conf["gallery_dirs"], f"{Path(fname).stem}.running")
     if when == "after":
+        _running.path.unlink(missing_ok=True)
         return
     _reset_matplotlib()
     _reset_torch()
-    _forbid_exit()
+    _watch_blocks()
     # 与 Python 的缺省一样，只理会示例自己引起的弃用警告；别的警告一概是错误
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
     signal.signal(signal.SIGALRM, _expired)
     signal.alarm(TIME_LIMIT)
+    faulthandler.dump_traceback_later(TIME_LIMIT + GRACE, exit=True)  # 卡在 C 代码里，收不到信号
 
 
 def figures(block, block_vars, gallery_conf):
@@ -86,12 +98,15 @@ def _reset_torch():
     CIFAR10.meta = {**CIFAR10.meta, "md5": None}
 
 
-def _forbid_exit():
+def _watch_blocks():
+    """执行每一格之前记下行号；``sys.exit`` 变成错误。"""
     execute = gen_rst._exec_once.__call__
     if execute.__module__ == __name__:
         return
 
     def __call__(self):  # 截取调用栈时，Sphinx-Gallery 认的就是这个名字
+        line = next((line for *_, line in self.code.co_lines() if line), 1)
+        _running.path.write_text(f"examples/{_running.path.stem}.py 第 {line} 行起的一格", "utf-8")
         try:
             execute(self)
         except SystemExit as error:
@@ -101,6 +116,12 @@ def _forbid_exit():
     gen_rst._exec_once.__call__ = __call__
 
 
+class _running:
+    """这个进程正在执行的示例的记录。"""
+
+    path = None
+
+
 class _Fatal(logging.Handler):
     def emit(self, record):
         raise ExampleError(record.getMessage())
@@ -108,6 +129,17 @@ class _Fatal(logging.Handler):
 
 def _expired(signum, frame):
     raise TimeoutError(f"示例跑了 {TIME_LIMIT} 秒还没有结束")
+
+
+def missing_output(app, doctree):
+    """正文说“打印出来的是……”，页面上就要有：每个有 ``print`` 的格子后面都有输出。"""
+    if not app.config.sphinx_gallery_conf["plot_gallery"]:
+        return
+    for block, following in pairwise([*doctree.findall(nodes.literal_block), None]):
+        is_cell = block.get("language") == "Python"  # Sphinx-Gallery 给代码格的写法，正文里的例子用小写
+        prints = re.search(r"^print\(", block.astext(), re.M)
+        if is_cell and prints and (following is None or "sphx-glr-script-out" not in following["classes"]):
+            log.warning("这一格里有 print，却什么也没有打印：%s", block.astext().strip()[:60], location=block)
 
 
 def start_no_workers_for_nothing(app):
@@ -129,5 +161,6 @@ def mark_finished(app, error):
 
 def setup(app):
     app.connect("builder-inited", start_no_workers_for_nothing, priority=100)
+    app.connect("doctree-read", missing_output)
     app.connect("build-finished", mark_finished, priority=1000)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

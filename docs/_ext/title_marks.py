@@ -7,6 +7,7 @@
 """
 
 import re
+from itertools import pairwise
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
@@ -88,7 +89,7 @@ def collect(app, doctree):
             outputs = [block for block in blocks if OUTPUT in block["classes"]]
             silent = [
                 block
-                for block, following in zip(blocks, [*blocks[1:], None], strict=True)
+                for block, following in pairwise([*blocks, None])
                 if "\nexcept " in block.astext() and following not in outputs
             ]
             if silent and app.config.sphinx_gallery_conf["plot_gallery"]:
