@@ -50,6 +50,7 @@ extensions = [
     "math_at_build",
     "chinese_search",
     "chinese_theme",
+    "security_policy",
     "light_pages",
     "edit_links",
     "clean_notebooks",
@@ -135,6 +136,11 @@ sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl
 ogp_site_name = project
 ogp_social_cards = {"enable": False}
+
+# -- 站外链接：每周核对一次（make linkcheck） -----------------------------------------
+
+linkcheck_retries = 3
+linkcheck_timeout = 20
 
 # -- 每页的“编辑此页”“指出错误” -----------------------------------------------------
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from itertools import takewhile
 from pathlib import Path
 
 import pylopdf_fonts_zh_cn
@@ -52,7 +53,7 @@ def tutorials():
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """带 gzip 的静态服务器，和真正的主机一样。"""
+    """带 gzip 和响应头的静态服务器，和真正的主机一样。"""
 
     def log_message(self, *arguments):
         pass
@@ -70,10 +71,18 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         if path.suffix in {".html", ".css", ".js", ".svg", ".txt", ".xml"}:
             body = gzip.compress(body, 6)
             self.send_header("Content-Encoding", "gzip")
+        for header in self.headers_of_host():
+            self.send_header(*header.strip().split(": ", 1))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
         return None
+
+    def headers_of_host(self):
+        """`_headers` 文件里给全站的响应头（第一段），和读它的主机一样。"""
+        file = Path(self.directory, "_headers")
+        lines = file.read_text("utf-8").splitlines()[1:] if file.is_file() else []
+        return takewhile(lambda line: line.startswith(" "), lines)
 
     def copyfile(self, source, outputfile):
         pass

@@ -329,6 +329,30 @@ def test_removed_tutorial_disappears(good):
     assert not any("second" in name for name in good.published())
 
 
+def test_removed_page_disappears(tiny):
+    """`docs/` 里删去的页面、示例里删去的图，都不留在网站里；示例不必因此再执行。"""
+    figure = (
+        FIGURE.replace("\n\n", "\n\nplt.rcParams['font.family'] = 'Noto Sans SC'\n")
+        + "ax.set_title('图')\nplt.show()\n"
+    )
+    site = tiny(
+        {"first": example(figure, title="第一篇")},
+        {"more": "# 另一页\n\n这一页的文字足够长，可以当作描述，别的没有。\n"},
+    )
+    assert site.build().returncode == 0
+    assert "more.html" in site.published()
+    assert any(name.startswith("_images/sphx_glr_first_001") for name in site.published())
+    stamp = (site.folder / "docs/tutorials/first.cost.json").stat().st_mtime_ns
+    site.edit("docs/index.md", "tutorials/index\nmore", "tutorials/index")
+    (site.folder / "docs/more.md").unlink()
+    assert site.build().returncode == 0
+    assert not any("more" in name for name in site.published())
+    assert (site.folder / "docs/tutorials/first.cost.json").stat().st_mtime_ns == stamp
+    site.edit("examples/first.py", figure, "print(1 + 1)")
+    assert site.build().returncode == 0
+    assert not any(name.startswith("_images/sphx_glr_first_001") for name in site.published())
+
+
 def test_old_python_is_refused(tmp_path):
     """版本检查在旧 Python 上也能跑到：脚本用旧语法写成。"""
     import ast

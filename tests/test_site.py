@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import os
 import re
 from urllib.parse import unquote, urldefrag
 
@@ -237,6 +238,53 @@ def test_every_link_inside_the_site(site):
             ):
                 broken.append(f"{path.relative_to(site)}：{address}（没有这个锚点）")
     assert not broken, broken
+
+
+def test_every_outside_link_has_a_reason(site):
+    """指向站外的链接都在 docs/outside_links.txt 里，那里的每一条也都用得上。"""
+    lines = (ROOT / "docs/outside_links.txt").read_text("utf-8").splitlines()
+    reasons = dict(line.split(None, 1) for line in lines if not line.startswith("#"))
+    used = set()
+    for path in pages(site):
+        for address in re.findall(r'href="(https?://[^"]+)"', path.read_text("utf-8")):
+            allowed = [prefix for prefix in reasons if address.startswith(prefix)]
+            own = [os.environ[name] for name in ("SITE_URL", "REPO_URL") if os.environ.get(name)]
+            assert allowed or address.startswith((*own, "https://colab.research.google.com/")), (
+                f"{path.name}：{address}"
+            )
+            used.update(allowed)
+    assert used == reasons.keys(), reasons.keys() - used
+
+
+def test_nothing_unused_in_the_site(site):
+    """站点里的每个文件都有网页、样式或脚本用到，或者有说得出的理由。"""
+    reasons = {
+        "404.html": "主机在网址不存在时给出它",
+        "_headers": "主机从它读响应头",
+        "robots.txt": "搜索引擎找它",
+        "sitemap.xml": "搜索引擎找它",
+        **{f"{name}.html": "原站的网址，读者的收藏夹里有" for name in OLD_ADDRESSES},
+    }
+    used = {"index.html"}
+    for path in site.rglob("*"):
+        if path.suffix in {".html", ".css"}:
+            text = path.read_text("utf-8")
+            addresses = re.findall(r'(?:href|src|action)="([^"]+)"', text) + re.findall(
+                r"""url\(['"]?([^'")]+)""", text
+            )
+            addresses += [
+                item.split()[0] for srcset in re.findall(r'srcset="([^"]+)"', text) for item in srcset.split(",")
+            ]
+            for address in addresses:
+                target = unquote(urldefrag(html.unescape(address))[0].partition("?")[0])
+                used.add(os.path.relpath(path.parent / target, site))
+    unused = []
+    for path in site.rglob("*"):
+        name = path.relative_to(site).as_posix()
+        by_script = name.startswith("search/")  # search.js 按名字取索引的各部分，见 test_search.py
+        if path.is_file() and name not in used and name not in reasons and not by_script and "LICENSE" not in name:
+            unused.append(name)
+    assert not unused
 
 
 def test_every_page_has_its_head(site):

@@ -33,10 +33,6 @@ TEXT = {
         '<script src="{root}_static/colour_theme.js"></script>'
     ),
 }
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
-)
 
 
 def install(app):
@@ -59,11 +55,6 @@ def finish(app, page, context):
         if old in page:
             app.chinese_theme_used.add(old)
             page = page.replace(old, new.format(root=root) if "{root}" in new else new)
-    page = page.replace(
-        '<meta charset="utf-8">',
-        f'<meta charset="utf-8">\n    <meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        1,
-    )
     page = page.replace('lang="zh_CN"', 'lang="zh-CN"', 1)
     return page
 

@@ -1,7 +1,7 @@
 """网页只带用得着的东西：去掉本页用不上的样式和脚本，样式合成一个文件，图片写明宽高、延迟加载。
 
 Sphinx-Gallery、sphinx-design 和复制按钮把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
-页面：手机网络上每多一个样式文件，就多等一次往返。
+页面：手机网络上每多一个样式文件，就多等一次往返。没有网页用到的样式、脚本、图片和下载文件也不发布。
 """
 
 import functools
@@ -10,6 +10,7 @@ import os
 import posixpath
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from PIL import Image
 
@@ -28,6 +29,9 @@ NEEDED_FOR = {
     "translations": None,
     "sphinx_highlight": None,
 }
+ASSETS = ("_static", "_images", "_downloads")
+_ASSET = re.compile(rf'[" ](?:[^" ]*/)?((?:{"|".join(ASSETS)})/[^"?# ]+)')
+_URL = re.compile(r"""url\(['"]?(?!data:|#)([^'")?#]+)""")
 _IMAGE = re.compile(r'<img ([^>]*?)src="([^"]+)"([^>]*?)/?>')
 
 
@@ -82,6 +86,20 @@ def _with_size(app, match, pagename):
     return f'<img {before}src="{source}"{after}width="{width}" height="{height}" loading="lazy">'
 
 
+def drop_unused(app, error):
+    """删去网页和网页的样式都没有用到的文件（合并前的样式、从前的图）；许可证留着。"""
+    if error or app.builder.name != "html":
+        return
+    site = Path(app.outdir)
+    used = {unquote(name) for page in site.rglob("*.html") for name in _ASSET.findall(page.read_text("utf-8"))}
+    for style in [name for name in used if name.endswith(".css")]:
+        folder = posixpath.dirname(style)
+        used |= {posixpath.normpath(f"{folder}/{name}") for name in _URL.findall((site / style).read_text("utf-8"))}
+    for path in [path for folder in ASSETS for path in (site / folder).rglob("*")]:
+        if path.is_file() and path.relative_to(site).as_posix() not in used and "LICENSE" not in path.name:
+            path.unlink()
+
+
 def rewrite_when_styles_change(app, env):
     """样式、脚本比网页新，全部网页重写：Sphinx 只看源文件和模板的时刻。"""
     page = Path(app.outdir, f"{app.config.root_doc}.html")
@@ -93,4 +111,5 @@ def rewrite_when_styles_change(app, env):
 def setup(app):
     app.connect("env-updated", rewrite_when_styles_change)
     app.connect("html-page-context", trim, priority=900)
+    app.connect("build-finished", drop_unused, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

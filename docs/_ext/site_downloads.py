@@ -27,7 +27,7 @@ DEMO_SOURCE = "optional_data_parallelism"
 BRANCH = "notebooks"
 #: 不随整站带走：构建的记录，只在服务器上有用的，和整站的 zip 自己。
 LEFT_OUT = re.compile(
-    rf"(_sources|\.doctrees)/|(.*/)?\.|.*\.pickle$|(objects\.inv|404\.html|sitemap\.xml|sg_execution_times\.html|{FOLDER}/{SITE})$"
+    rf"(_sources|\.doctrees)/|(.*/)?\.|.*\.pickle$|(objects\.inv|_headers|404\.html|sitemap\.xml|sg_execution_times\.html|{FOLDER}/{SITE})$"
 )
 _PLACE = re.compile(r'<span class="site-file" data-file="([^"]+)">.*?</span>', re.S)
 _GALLERY_ZIP = re.compile(r"^ *\.\. container:: sphx-glr-download sphx-glr-download-zip\n\n.*\n", re.M)
