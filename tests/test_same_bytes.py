@@ -1,0 +1,74 @@
+"""同样的输入，同样的字节：另一个文件夹里从头构建一次（训练也在内），与沿用已有输出的构建逐字节比较。
+
+一次证明两件事：构建可以重现；构建时沿用上一次的输出，发布的内容与从头执行的没有差别。
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import build_site
+
+#: 提交、时刻与用时都固定下来（见 docs/_ext/build_info.py）。
+FIXED = {"SOURCE_DATE_EPOCH": "1700000000", "SITE_URL": "", "REPO_URL": ""}
+
+
+def checkout(folder):
+    """工作区的一份拷贝，不带 git、构建结果和输出。"""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / "examples/data").symlink_to(ROOT / "examples/data")
+    (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
+    return folder
+
+
+def run(folder, *command):
+    environment = {**os.environ, **build_site.ENVIRONMENT, **FIXED}
+    result = subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def from_scratch(site, tmp_path_factory):
+    folder = checkout(tmp_path_factory.mktemp("从头") / "甲 处")
+    run(folder, "tools/build_site.py", "--clean")
+    return folder / "build/html"
+
+
+@pytest.fixture(scope="module")
+def reusing(site, tmp_path_factory):
+    """沿用 make html 已经执行出来的输出，只重新排版。"""
+    folder = checkout(tmp_path_factory.mktemp("沿用") / "乙")
+    shutil.copytree(ROOT / "docs/tutorials", folder / "docs/tutorials")
+    stamps = {path.name: path.stat().st_mtime_ns for path in (folder / "docs/tutorials").glob("*.cost.json")}
+    run(folder, "-m", "sphinx", "-n", "-W", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work")
+    assert stamps == {path.name: path.stat().st_mtime_ns for path in (folder / "docs/tutorials").glob("*.cost.json")}
+    build_site.publish(folder / "build/work", folder / "build/html")
+    return folder / "build/html"
+
+
+@pytest.mark.slow
+def test_same_input_same_bytes(from_scratch, reusing):
+    def files(folder):
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+    one, two = files(from_scratch), files(reusing)
+    assert one.keys() == two.keys()
+    different = [name for name in one if one[name] != two[name]]
+    assert not different
