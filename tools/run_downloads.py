@@ -1,0 +1,62 @@
+"""像读者那样运行五篇教程的脚本：各在自己的文件夹里，只用 torch、torchvision 和 matplotlib。
+
+用法：python tools/run_downloads.py [名字 ...]
+
+不需要 make，也不需要构建网站的依赖，Windows、macOS、Linux 上是同一个命令；公开 CI 每周在各个系统、
+新旧版本的 Python 与 torch 上跑它。数据放在第一次用到它的文件夹里，由 torchvision 下载；环境变量
+CIFAR10 给出已有数据的文件夹时用它的拷贝。任何一篇出错，退出码是 1，并说出是哪一篇。
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+#: 一篇最多跑多少秒。
+LIMIT = 3600
+
+
+def tutorials():
+    """conf.py 里的次序。"""
+    block = re.search(r"^tutorials = \[(.*?)\]", (ROOT / "conf.py").read_text("utf-8"), re.S | re.M)[1]
+    return re.findall(r"[\"'](\w+)[\"']", block)
+
+
+def run(name, folder):
+    """在 `folder` 里运行一篇，返回出错的说明；没有出错时为空。"""
+    script = Path(shutil.copy(ROOT / "examples" / f"{name}.py", folder))
+    if "CIFAR10(" in script.read_text("utf-8") and "CIFAR10" in os.environ:
+        shutil.copytree(os.environ["CIFAR10"], folder / "data")
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONUTF8": "1"}
+    try:
+        result = subprocess.run([sys.executable, script.name], cwd=folder, env=environment, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return f"跑了 {LIMIT} 秒还没有结束"
+    return f"退出码 {result.returncode}，原因见上" if result.returncode else ""
+
+
+def main():
+    known = tutorials()
+    names = sys.argv[1:] or known
+    if unknown := set(names) - set(known):
+        sys.exit(f"错误：conf.py 里没有这几篇：{'、'.join(sorted(unknown))}。有的是：{'、'.join(known)}。")
+    failures = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            problem = run(name, Path(folder))
+        print(f"== {name}：{problem or '通过'}（{time.monotonic() - start:.0f} 秒）", flush=True)
+        if problem:
+            failures.append(f"{name}：{problem}")
+    if failures:
+        sys.exit("错误：" + "；".join(failures))
+
+
+if __name__ == "__main__":
+    main()
