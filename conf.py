@@ -96,6 +96,7 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["docs/_static"]
 html_css_files = ["katex/katex.min.css", "site.css", "api_links.css"]
+html_js_files = [("reading.js", {"defer": "defer"})]
 html_favicon = "docs/_static/favicon.svg"
 html_baseurl = f"{SITE_URL}/" if SITE_URL else ""
 html_copy_source = False

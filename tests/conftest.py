@@ -92,6 +92,7 @@ def serve(folder):
     """在空闲端口上提供 `folder`，返回 (服务器, 网址)。"""
     handler = functools.partial(_Handler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda *arguments: None  # 浏览器不等取完就关了连接
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}/"
 

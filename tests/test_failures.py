@@ -136,13 +136,16 @@ def test_two_builds_at_once(good):
 
 
 def test_interrupted_publication_is_repaired(good):
-    """在两步改名之间被打断：下一次开始时先把旧网站放回去。"""
+    """在两步改名之间被打断：下一次开始时先把旧网站放回去，哪怕这一次构建不成。"""
     before = good.published()
     html = good.folder / "build/html"
     html.rename(html.with_name(".html-old"))
     good.write("build/.html-new/index.html", "半成品")
-    assert good.build().returncode == 0
+    good.edit("examples/first.py", "print(1 + 1)", "print(1 / 0)")
+    assert good.build().returncode == 1
     assert good.published() == before
+    good.edit("examples/first.py", "print(1 / 0)", "print(1 + 1)")
+    assert good.build().returncode == 0
     assert not html.with_name(".html-old").exists() and not html.with_name(".html-new").exists()
 
 
@@ -210,6 +213,17 @@ def test_killed_example_is_named(tiny, body, line):
     assert site.published() == {"index.html": "上一次的网站".encode()}
 
 
+def test_example_broken_and_restored_runs_again(good):
+    """改坏、构建失败、改回来：网页上不许留着出错的那一次的输出。"""
+    before = good.published()["tutorials/first.html"].count(b"ZeroDivisionError")
+    good.edit("examples/first.py", "print(1 + 1)", "print(1 / 0)")
+    assert good.build().returncode == 1
+    good.edit("examples/first.py", "print(1 / 0)", "print(1 + 1)")
+    result = good.build()
+    assert result.returncode == 0, result.stdout
+    assert good.published()["tutorials/first.html"].count(b"ZeroDivisionError") == before == 0
+
+
 def test_two_pages_want_one_address(good):
     before = good.published()
     good.write("docs/Index.md", "# 又一个首页\n\n只差大小写的名字，在 Windows 与 macOS 上是同一个文件。\n")
@@ -235,7 +249,8 @@ def unmounted():
         subprocess.run(["umount", folder], check=True)
 
 
-def test_full_disk(tiny, unmounted):
+@pytest.mark.parametrize("left", [20_000, 1_500_000])  # 排版时、发布时写满
+def test_full_disk(tiny, unmounted, left):
     """磁盘写满：已发布的网站完整，说出原因；腾出空间，再来一次就好。"""
     site = tiny(
         {"first": example(title="第一篇")}, {"more": "# 另一页\n\n这一页的文字足够长，可以当作描述，别的没有。\n"}
@@ -248,7 +263,7 @@ def test_full_disk(tiny, unmounted):
     assert result.returncode == 0, result.stdout
     before = site.published()
     with open(disk / "filler", "wb") as filler:
-        filler.write(bytes(shutil.disk_usage(disk).free - 200_000))
+        filler.write(bytes(shutil.disk_usage(disk).free - left))
     site.edit("docs/more.md", "别的没有", "别的也没有")
     result = site.build()
     assert result.returncode == 1

@@ -28,6 +28,7 @@ NEEDED_FOR = {
     "clipboard": '<div class="highlight',
     "translations": None,
     "sphinx_highlight": None,
+    "furo.js": None,  # 换成了 reading.js
 }
 ASSETS = ("_static", "_images", "_downloads")
 _ASSET = re.compile(rf'[" ](?:[^" ]*/)?((?:{"|".join(ASSETS)})/[^"?# ]+)')
@@ -87,7 +88,7 @@ def _with_size(app, match, pagename):
 
 
 def drop_unused(app, error):
-    """删去网页和网页的样式都没有用到的文件（合并前的样式、从前的图）；许可证留着。"""
+    """删去网页和网页的样式都没有用到的文件（合并前的样式、从前的图）；用到的东西的许可证留着。"""
     if error or app.builder.name != "html":
         return
     site = Path(app.outdir)
@@ -95,8 +96,10 @@ def drop_unused(app, error):
     for style in [name for name in used if name.endswith(".css")]:
         folder = posixpath.dirname(style)
         used |= {posixpath.normpath(f"{folder}/{name}") for name in _URL.findall((site / style).read_text("utf-8"))}
-    for path in [path for folder in ASSETS for path in (site / folder).rglob("*")]:
-        if path.is_file() and path.relative_to(site).as_posix() not in used and "LICENSE" not in path.name:
+    folders = {posixpath.dirname(name) for name in used}
+    for path in [path for folder in ASSETS for path in (site / folder).rglob("*") if path.is_file()]:
+        name = path.relative_to(site).as_posix()
+        if name not in used and not ("LICENSE" in name and posixpath.dirname(name) in folders):
             path.unlink()
 
 

@@ -36,10 +36,13 @@ def reset(gallery_conf, fname, when):
     signal.alarm(0)
     faulthandler.cancel_dump_traceback_later()
     warnings.resetwarnings()
-    _running.path = Path(gallery_conf["src_dir"], gallery_conf["gallery_dirs"], f"{Path(fname).stem}.running")
+    page = Path(gallery_conf["src_dir"], gallery_conf["gallery_dirs"], Path(fname).stem)
+    _running.path = page.with_suffix(".running")
     if when == "after":
         _running.path.unlink(missing_ok=True)
         return
+    # 只有这次执行成功才算数：否则改坏又改回来的示例，md5 与从前一样，页面却还是出错的那一次
+    page.with_suffix(".py.md5").unlink(missing_ok=True)
     _reset_matplotlib()
     _reset_torch()
     _watch_blocks()
