@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from conftest import ROOT, watch
@@ -125,6 +126,33 @@ def test_colour_switch(page, server):
         "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     )
     assert red + green + blue < 150
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_anchor_leads_to_its_heading(page, server, width):
+    """长页面里没有滚到的小节还没有排版，锚点也要停在该停的地方，目录跟着走。"""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(server + TUTORIAL)
+    names = page.evaluate("[...document.querySelectorAll('article section section')].map((e) => e.id)")
+    for name in names[1::6]:
+        page.goto("about:blank")
+        page.goto(f"{server}{TUTORIAL}#{name}")
+        page.wait_for_function(
+            "name => Math.abs(document.getElementById(name).getBoundingClientRect().top) < 160"
+            " || scrollY + innerHeight >= document.documentElement.scrollHeight - 2",
+            arg=name,
+        )
+    if width == 1280:
+        page.goto("about:blank")
+        page.goto(f"{server}{TUTORIAL}#{names[len(names) // 2]}")
+        current = page.locator(".toc-tree li.scroll-current > a").last
+        current.wait_for()
+        assert names[len(names) // 2] in unquote(current.get_attribute("href"))
+        page.mouse.wheel(0, 200)
+        page.mouse.wheel(0, -60)
+        page.wait_for_function("document.documentElement.classList.contains('show-back-to-top')")
+        page.locator(".back-to-top").click()
+        page.wait_for_function("scrollY === 0")
 
 
 def test_copying_gives_the_code_alone(browser, server):

@@ -16,7 +16,6 @@ HEADERS = f"""\
   X-Content-Type-Options: nosniff
   Referrer-Policy: strict-origin-when-cross-origin
   Permissions-Policy: camera=(), microphone=(), geolocation=()
-  Cross-Origin-Opener-Policy: same-origin
   Strict-Transport-Security: max-age=31536000
 /_static/pages-*
   Cache-Control: public, max-age=31536000, immutable

@@ -2,7 +2,6 @@
 // 换下 furo.js：它一开始就要量遍全页的标题，手机上卡住半秒以上；IntersectionObserver 不必量（数字见 make bench）。
 (() => {
   const root = document.documentElement;
-  root.classList.remove("no-js");
 
   for (const button of document.querySelectorAll(".theme-toggle")) {
     button.addEventListener("click", () => {
@@ -25,6 +24,23 @@
     },
     { passive: true },
   );
+
+  // 跳到一个锚点：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住
+  const settle = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    let [frames, still, before] = [0, 0, NaN];
+    const step = () => {
+      target.scrollIntoView();
+      const top = target.getBoundingClientRect().top;
+      still = top === before ? still + 1 : 0;
+      before = top;
+      if (still < 3 && ++frames < 30) requestAnimationFrame(step);
+    };
+    step();
+  };
+  addEventListener("hashchange", settle);
+  if (location.hash) settle();
 
   const entries = new Map(); // 小节 -> 目录里的一项
   for (const link of document.querySelectorAll(".toc-tree a")) {
