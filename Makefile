@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv data html preview serve test test-quick lint linkcheck inventories check-inventories audit lock clean distclean
+.PHONY: help venv data html preview serve test test-quick bench lint linkcheck inventories check-inventories audit lock clean distclean
 
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
@@ -31,6 +31,9 @@ test: html   ## 构建网站，跑全部测试
 
 test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 	@$(RUN) -m pytest -n 2 --dist loadfile tests -m "not slow"
+
+bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约十分钟）
+	@$(RUN) tools/bench.py
 
 lint: venv   ## 检查代码、文字和公开 CI 的写法
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests && $(RUN) tools/check_terms.py

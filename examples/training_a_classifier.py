@@ -92,23 +92,23 @@ if not found:
     text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
 
 # %%
-# 各类张数相同。数字看不出照片的样子，把每类最前面的 10 张画出来：每张四周留一圈
+# 各类张数相同。数字看不出照片的样子，把每类最前面的 6 张画出来：每张四周留一圈
 # 白边，横着拼成一行，再把十行叠在一起。
 
 plt.rcParams["figure.constrained_layout.h_pad"] = 0.1  # 标题上方留一点空
 padded = np.pad(raw_train.data[:1000], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-rows = [np.hstack(padded[targets[:1000] == index][:10]) for index in range(10)]
-plt.figure(figsize=(7, 6.95), layout="constrained")
+rows = [np.hstack(padded[targets[:1000] == index][:6]) for index in range(10)]
+plt.figure(figsize=(4.6, 7), layout="constrained")
 plt.imshow(np.vstack(rows), interpolation="nearest")
 plt.xticks([])
 plt.yticks(17 + 34 * np.arange(10), classes, fontsize=12)
 plt.tick_params(length=0)
 plt.box(False)
-plt.title("CIFAR-10 的十个类别：每行是一类最前面的 10 张训练图", fontsize=13)
+plt.title("CIFAR-10 的十个类别，每类最前面的 6 张", fontsize=13)
 plt.show()
 
 # sphinx_gallery_start_ignore
-assert np.vstack(rows).shape == (340, 340, 3)
+assert np.vstack(rows).shape == (340, 204, 3)
 # sphinx_gallery_end_ignore
 
 # %%

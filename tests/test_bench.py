@@ -1,0 +1,31 @@
+"""make bench 的三部分能用；字节与请求的预算守住。秒数随机器变，不在这里查。"""
+
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import bench
+
+BUDGET = {"打开时的请求": 20, "打开时的 kB": 150, "连图的 kB": 400}
+
+
+def test_page_budget(site, browser, tutorials):
+    """每一页：打开时不超过 20 个请求、150 kB（图还没有取），连图不超过 400 kB。"""
+    rows = bench.measure_pages(browser)
+    assert set(tutorials) <= rows.keys()
+    for name, row in rows.items():
+        for what, limit in BUDGET.items():
+            assert 0 < row[what] <= limit, f"{name}：{what} {row[what]}，预算 {limit}"
+
+
+@pytest.mark.slow
+def test_growth_is_measured():
+    rows = bench.measure_growth((3,))
+    assert rows[3]["从头构建（秒）"] > 0 and 0 < rows[3]["索引与网页之比"] < 1
+
+
+def test_table():
+    lines = bench.table({"甲": {"秒": 1.5}, "乙": {"秒": 2}}).splitlines()
+    assert lines == ["|  | 秒 |", "| ---|--- |", "| 甲 | 1.5 |", "| 乙 | 2 |"]
