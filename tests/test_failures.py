@@ -89,7 +89,8 @@ def good(tmp_path_factory):
 def test_good_site_builds_in_an_odd_place(good):
     files = good.published()
     assert {"index.html", "tutorials/first.html", "tutorials/second.html"} <= files.keys()
-    assert "输出" in good.folder.joinpath("build/html/_static/site.css").read_text("utf-8")
+    bundle = re.search(rb"_static/pages-\w+\.css", files["tutorials/first.html"])[0].decode()
+    assert "输出" in files[bundle].decode("utf-8")
 
 
 def test_unchanged_build_runs_nothing_again(good):
