@@ -177,6 +177,23 @@ def page(browser, server):
     assert not problems, problems
 
 
+def checkout(folder):
+    """工作区的一份拷贝，不带 git、构建结果和输出。"""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / "examples/data").symlink_to(ROOT / "examples/data")
+    (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
+    return folder
+
+
 class TinySite:
     """一个最小的项目：本项目的 conf.py、扩展和工具，加上测试自己的示例和页面。"""
 

@@ -10,30 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, checkout
 
 sys.path.insert(0, str(ROOT / "tools"))
 import build_site
 
 #: 提交、时刻与用时都固定下来（见 docs/_ext/build_info.py）。
 FIXED = {"SOURCE_DATE_EPOCH": "1700000000", "SITE_URL": "", "REPO_URL": ""}
-
-
-def checkout(folder):
-    """工作区的一份拷贝，不带 git、构建结果和输出。"""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    (folder / "examples/data").symlink_to(ROOT / "examples/data")
-    (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
-    return folder
 
 
 def run(folder, *command):

@@ -13,7 +13,6 @@ import gzip
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 import build_site
-from conftest import FLAGS, TinySite, example, find_chromium, serve
+from conftest import FLAGS, TinySite, checkout, example, find_chromium, serve
 
 SLOWEST = "training_a_classifier"
 SIZES = (10, 50, 100, 250)
@@ -48,20 +47,10 @@ def timed(command, folder, **environment):
     return time.perf_counter() - start
 
 
-def copy(folder):
-    """工作区的一份拷贝，数据与 node 的软件包用原来的。"""
-    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT).decode().split("\0")
-    for name in filter(None, listed):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
-    for name in (".venv", "examples/data", "tools/node/node_modules"):
-        (folder / name).symlink_to(ROOT / name)
-
-
 def measure_build():
     with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        copy(folder)
+        folder = checkout(Path(folder))
+        (folder / ".venv").symlink_to(ROOT / ".venv")
         sphinx = [sys.executable, "-m", "sphinx", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
         script = ["-c", BARE, f"{SLOWEST}.py"]
         floor = timed([sys.executable, *script], folder / "examples", MPLBACKEND="agg")

@@ -60,7 +60,7 @@ def build(preview=False, clean=False):
         for folder in (work, doctrees, Path("docs/tutorials")):
             shutil.rmtree(folder, ignore_errors=True)
         gallery.write_text(gallery_key, "utf-8")
-    if any(path.relative_to(work).as_posix() not in set(pages()) for path in work.rglob("*.html")):
+    if {path.relative_to(work).as_posix() for path in work.rglob("*.html")} - set(pages()):
         shutil.rmtree(work)  # 有的页面已经没有了：Sphinx 不会替它删
     finished = doctrees / "finished"
     if not finished.is_file():
