@@ -31,6 +31,7 @@ from pygments.token import Comment, String
 from sphinx.errors import ConfigError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinx_gallery._doctree_links import CodeLinksTransform
 
 LIST = "api_names.txt"
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib")
@@ -334,7 +335,6 @@ class linked_code(nodes.General, nodes.Element):
 
 
 class DrawLinks(SphinxPostTransform):
-    #: 赶在 Sphinx-Gallery 换掉代码块（优先级 5）之前。
     default_priority = 4
     formats = ("html",)
 
@@ -418,6 +418,7 @@ def setup(app):
     app.add_node(api_link, html=(visit_link, depart_link))
     app.add_node(linked_code, html=(visit_code, depart_code))
     app.add_post_transform(DrawLinks)
+    app.registry.post_transforms.remove(CodeLinksTransform)  # Sphinx-Gallery 的代码链接：它会把代码块拆成单个的记号
     app.connect("config-inited", read_list)
     app.connect("doctree-read", collect)
     app.connect("env-purge-doc", purge)

@@ -7,13 +7,14 @@
 都是一条带文件和行号的 Sphinx 警告（构建以 -W 运行，因此是错误）。
 
 现成的扩展都差一点：Sphinx-Gallery 只管整篇脚本；doctest 只比对人手写下的输出；myst-nb 一页一个内核，
-卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里所有卡片共用一个进程，结果按卡片的文字和软件包
-的版本存在 Sphinx 的环境里，没有改动就不启动进程。
+卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里一页的卡片共用一个进程，读到那一页时就启动，与读别的
+页面同时进行；结果按卡片的文字和软件包的版本存在 Sphinx 的环境里，没有改动就不启动进程。
 """
 
 import contextlib
 import io
 import json
+import multiprocessing
 import platform
 import subprocess
 import sys
@@ -107,6 +108,8 @@ def collect(app, doctree):
             output.parent.parent["classes"].append("cards")
     if outputs:
         app.env.cards = {**getattr(app.env, "cards", {}), app.env.docname: [output["parts"] for output in outputs]}
+        if multiprocessing.parent_process() is None:  # sphinx -j 的读页进程等不到结果
+            Runner.shared().submit(output["parts"] for output in outputs if key(output["parts"]) not in known(app.env))
 
 
 def purge(app, env, docname):
@@ -123,15 +126,21 @@ def outdated(app, env, added, changed, removed):
     return list(getattr(env, "cards", {})) if added or changed or removed else []
 
 
+def known(env):
+    """已经有结果的卡片：{卡片: 输出}。"""
+    return getattr(env, "card_outputs", {})
+
+
 def execute(app, env):
-    """执行还没有结果的卡片，返回要重写的页面。"""
+    """等卡片都执行完，返回要重写的页面。"""
     cards = {key(parts): (docname, parts) for docname, cards in getattr(env, "cards", {}).items() for parts in cards}
-    env.card_outputs = {key: text for key, text in getattr(env, "card_outputs", {}).items() if key in cards}
+    env.card_outputs = {key: text for key, text in known(env).items() if key in cards}
     wanted = {key: card for key, card in cards.items() if key not in env.card_outputs}
-    if not wanted:
-        return []
-    results = in_one_process([parts for _, parts in wanted.values()])
-    for (key_, (docname, _)), (output, error, line) in zip(wanted.items(), results, strict=True):
+    runner = Runner.shared()
+    runner.submit(parts for _, parts in wanted.values())
+    results = runner.results()
+    for key_, (docname, _) in wanted.items():
+        output, error, line = results[key_]
         if error:
             log.warning("卡片没能执行：%s", error, location=(docname, line))
         else:
@@ -139,21 +148,46 @@ def execute(app, env):
     return sorted({docname for docname, _ in wanted.values()})
 
 
-def in_one_process(cards):
-    """另起一个 Python 执行 `cards`，返回 [(输出, 报错或 None, 行号), ...]。"""
-    try:
-        run = subprocess.run(
-            [sys.executable, "-X", "utf8", __file__],
-            input=json.dumps(cards),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=TIME_LIMIT,
-        )
-    except subprocess.TimeoutExpired:
-        raise ExtensionError(f"速查表的卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
-    if run.returncode or run.stderr:
-        raise ExtensionError(f"执行卡片的进程出了错（返回 {run.returncode}）：{run.stderr}")
-    return json.loads(run.stdout)
+class Runner:
+    """另一个 Python 进程：卡片交给它就不必等，最后一起取结果。没有卡片就不启动。"""
+
+    _shared = None
+
+    def __init__(self):
+        self.process, self.keys = None, {}
+
+    @classmethod
+    def shared(cls):
+        """这次构建的那一个。"""
+        cls._shared = cls._shared or cls()
+        return cls._shared
+
+    def submit(self, cards):
+        for parts in cards:
+            if key(parts) in self.keys:
+                continue
+            if self.process is None:
+                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+                command = [sys.executable, "-X", "utf8", __file__]
+                self.process = subprocess.Popen(command, encoding="utf-8", **pipes)
+            self.keys[key(parts)] = None
+            with contextlib.suppress(BrokenPipeError):  # 进程已经死了，取结果时再说
+                self.process.stdin.write(json.dumps(parts) + "\n")
+                self.process.stdin.flush()
+
+    def results(self):
+        """等到全部执行完；返回 {卡片: (输出, 报错或 None, 行号)}。"""
+        Runner._shared = None
+        if self.process is None:
+            return {}
+        try:
+            output, errors = self.process.communicate(timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise ExtensionError(f"速查表的卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
+        if self.process.returncode or errors:
+            raise ExtensionError(f"执行卡片的进程出了错（返回 {self.process.returncode}）：{errors}")
+        return dict(zip(self.keys, json.loads(output), strict=True))
 
 
 def run_card(parts):
@@ -227,4 +261,4 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     torch.set_warn_always(True)  # 有的警告一个进程只发一次，而这里要跑许多张卡片
-    json.dump([run_card(parts) for parts in json.load(sys.stdin)], sys.stdout)
+    json.dump([run_card(json.loads(line)) for line in sys.stdin], sys.stdout)

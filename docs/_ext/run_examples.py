@@ -18,7 +18,7 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.logging import getLogger
-from sphinx_gallery import gen_rst, scrapers
+from sphinx_gallery import gen_gallery, gen_rst, scrapers
 
 log = getLogger(__name__)
 
@@ -65,9 +65,7 @@ def figures(block, block_vars, gallery_conf):
         if not re.search(r"[\u4e00-\u9fff]", "".join(titles)):
             plt.close("all")
             raise ExampleError(f"{block_vars['src_file']} 第 {block[2]} 行起的代码画的图没有中文标题")
-    return scrapers.matplotlib_scraper(
-        block, block_vars, gallery_conf, format="webp", pil_kwargs={"lossless": True, "method": 6}
-    )
+    return scrapers.matplotlib_scraper(block, block_vars, gallery_conf, format="webp", pil_kwargs={"lossless": True})
 
 
 def _reset_matplotlib():
@@ -163,6 +161,8 @@ def mark_finished(app, error):
 
 
 def setup(app):
+    # Sphinx-Gallery 每次启动都导入 matplotlib（近一秒）；这里示例都在工作进程里执行，用到时由 reset 导入
+    gen_gallery._import_matplotlib = lambda: None
     app.connect("builder-inited", start_no_workers_for_nothing, priority=100)
     app.connect("doctree-read", missing_output)
     app.connect("build-finished", mark_finished, priority=1000)

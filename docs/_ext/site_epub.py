@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
 
 import build_info
-from bs4 import BeautifulSoup, SoupStrainer
+from lxml import etree
+from lxml import html as lxml_html
 from PIL import Image
 from sphinx.errors import ExtensionError
 
@@ -86,9 +87,9 @@ CONTAINER = """\
 
 def _left_out(element):
     return (
-        element.name in ELEMENTS_LEFT_OUT
-        or "hidden" in element.attrs
-        or CLASSES_LEFT_OUT.intersection(element.get("class", ()))
+        element.tag in ELEMENTS_LEFT_OUT
+        or "hidden" in element.attrib
+        or CLASSES_LEFT_OUT.intersection(element.get("class", "").split())
     )
 
 
@@ -97,11 +98,11 @@ class _Book:
         self.app, self.outdir = app, Path(app.outdir)
         self.docnames = self._in_order(app.config.root_doc)
         self.pages = {name: self._article(name) for name in self.docnames}
+        self.anchors = {name: set(article.xpath(".//@id")) for name, article in self.pages.items()}
         self.files = {}
         for docname, article in self.pages.items():
             self._adapt(docname, article)
-            title = article.find("h1").get_text()
-            self._add_page(self.file(docname), title, article.decode_contents(formatter="minimal"))
+            self._add_page(self.file(docname), article.find(".//h1").text_content(), _inner_xhtml(article))
         self._add_styles()
         self._add_page("nav.xhtml", self.app.config.project, self._contents())
 
@@ -112,14 +113,12 @@ class _Book:
         return own + [name for child in children for name in self._in_order(child)]
 
     def _article(self, docname):
-        page = BeautifulSoup(
-            (self.outdir / f"{docname}.html").read_text("utf-8"), "html.parser", parse_only=SoupStrainer("article")
-        )
-        article = page.find("article")
+        page = lxml_html.parse(self.outdir / f"{docname}.html", lxml_html.HTMLParser(encoding="utf-8"))
+        article = page.find(".//article")
         if article is None:
             raise ExtensionError(f"{docname}.html 里没有 <article>，做不成电子书")
-        for element in article.find_all(_left_out):
-            element.decompose()
+        for element in [element for element in article.iter(etree.Element) if _left_out(element)]:
+            element.drop_tree()
         return article
 
     @staticmethod
@@ -127,17 +126,17 @@ class _Book:
         return docname.replace("/", "-") + ".xhtml"
 
     def _adapt(self, docname, article):
-        for element in article.find_all(True):
+        for element in list(article.iter(etree.Element)):
             for name in ATTRIBUTES_LEFT_OUT:
-                element.attrs.pop(name, None)
+                element.attrib.pop(name, None)
             for lower, name in SVG_ATTRIBUTES.items():
-                if lower in element.attrs:
-                    element[name] = element.attrs.pop(lower)
-            if element.name == "details":
-                element["open"] = "open"
-            elif element.name == "img":
-                element["src"] = self._image(docname, element["src"])
-            elif element.name == "a" and "href" in element.attrs:
+                if lower in element.attrib:
+                    element.set(name, element.attrib.pop(lower))
+            if element.tag == "details":
+                element.set("open", "open")
+            elif element.tag == "img":
+                element.set("src", self._image(docname, element.get("src")))
+            elif element.tag == "a" and "href" in element.attrib:
                 self._link(docname, element)
 
     def _image(self, docname, source):
@@ -147,13 +146,13 @@ class _Book:
             return f"images/{path.name}"
         with Image.open(path) as image:
             buffer = BytesIO()
-            image.convert("RGB").save(buffer, "PNG", optimize=True)
+            image.convert("RGB").save(buffer, "PNG")
         self.files[f"images/{path.stem}.png"] = buffer.getvalue()
         return f"images/{path.stem}.png"
 
     def _link(self, docname, element):
         """站内的链接指向书里；书里没有的指向网站，没有网址就只留文字。"""
-        address, fragment = urldefrag(element["href"])
+        address, fragment = urldefrag(element.get("href"))
         if urlparse(address).scheme:
             return
         target = (
@@ -161,12 +160,12 @@ class _Book:
         )
         name = target.removesuffix(".html")
         if name in self.pages:
-            found = fragment and self.pages[name].find(id=unquote(fragment))
-            element["href"] = self.file(name) + (f"#{fragment}" if found else "")
+            found = unquote(fragment) in self.anchors[name]
+            element.set("href", self.file(name) + (f"#{fragment}" if found else ""))
         elif self.app.config.html_baseurl:
-            element["href"] = self.app.config.html_baseurl + target + (f"#{fragment}" if fragment else "")
+            element.set("href", self.app.config.html_baseurl + target + (f"#{fragment}" if fragment else ""))
         else:
-            element.unwrap()
+            element.drop_tag()
 
     def _add_page(self, name, title, body):
         styles = ["book.css", "code.css", *(["katex/katex.min.css"] if 'class="katex' in body else [])]
@@ -184,14 +183,13 @@ class _Book:
         items = []
         for docname, article in self.pages.items():
             headings = [
-                f'<li><a href="{self.file(docname)}#{section["id"]}">{html.escape(section.find("h2").get_text())}</a></li>'
-                for section in article.find_all("section", id=True)
-                if section.find("h2", recursive=False)
+                f'<li><a href="{self.file(docname)}#{html.escape(section.get("id"))}">{html.escape(section.find("h2").text_content())}</a></li>'
+                for section in article.findall(".//section[@id]")
+                if section.find("h2") is not None
             ]
             inner = f"<ol>{''.join(headings)}</ol>" if headings else ""
-            items.append(
-                f'<li><a href="{self.file(docname)}">{html.escape(article.find("h1").get_text())}</a>{inner}</li>'
-            )
+            title = html.escape(article.find(".//h1").text_content())
+            items.append(f'<li><a href="{self.file(docname)}">{title}</a>{inner}</li>')
         project = html.escape(self.app.config.project)
         return f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(items)}</ol></nav>'
 
@@ -227,6 +225,12 @@ class _Book:
                 entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
                 archive.writestr(entry, content)
         return buffer.getvalue()
+
+
+def _inner_xhtml(element):
+    """`element` 里面的内容，写成 XHTML。"""
+    children = (etree.tostring(child, encoding="unicode") for child in element)
+    return (html.escape(element.text or "") + "".join(children)).strip()
 
 
 def modified(path):
