@@ -1,6 +1,6 @@
 """同样的输入，同样的字节：另一个文件夹里从头构建一次（训练也在内），与沿用已有输出的构建逐字节比较。
 
-一次证明两件事：构建可以重现；构建时沿用上一次的输出，发布的内容与从头执行的没有差别。
+一次证明两件事：构建可以重现；改了一篇的文字、沿用上一次的输出，发布的内容与从头执行的没有差别。
 """
 
 import os
@@ -19,8 +19,17 @@ import build_site
 FIXED = {"SOURCE_DATE_EPOCH": "1700000000", "SITE_URL": "", "REPO_URL": ""}
 
 
-def run(folder, *command):
-    environment = {**os.environ, **build_site.ENVIRONMENT, **FIXED}
+def edit_prose(folder):
+    """改一句最慢的那一篇的文字，行数也变。"""
+    script = folder / "examples/training_a_classifier.py"
+    before = script.read_text("utf-8")
+    after = before.replace("\n# %%\n# ", "\n# %%\n# 这一句是测试加上的。\n#\n# ", 2)
+    assert after.count("这一句是测试加上的。") == 2
+    script.write_text(after, "utf-8")
+
+
+def run(folder, *command, **environment):
+    environment = {**os.environ, **build_site.ENVIRONMENT, **FIXED, **environment}
     result = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
     )
@@ -30,17 +39,21 @@ def run(folder, *command):
 @pytest.fixture(scope="module")
 def from_scratch(site, tmp_path_factory):
     folder = checkout(tmp_path_factory.mktemp("从头") / "甲 处")
+    edit_prose(folder)
     run(folder, "tools/build_site.py", "--clean")
     return folder / "build/html"
 
 
 @pytest.fixture(scope="module")
 def reusing(site, tmp_path_factory):
-    """沿用 make html 已经执行出来的输出，只重新排版。"""
+    """沿用 make html 已经执行出来的输出，只重新排版；改了文字的那一篇也不例外。"""
     folder = checkout(tmp_path_factory.mktemp("沿用") / "乙")
     shutil.copytree(ROOT / "docs/tutorials", folder / "docs/tutorials")
+    edit_prose(folder)
     stamps = {path.name: path.stat().st_mtime_ns for path in (folder / "docs/tutorials").glob("*.cost.json")}
-    run(folder, "-m", "sphinx", "-n", "-W", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work")
+    key = (ROOT / "build/gallery-key").read_text("utf-8")
+    command = ["-m", "sphinx", "-n", "-W", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
+    run(folder, *command, GALLERY_KEY=key)
     assert stamps == {path.name: path.stat().st_mtime_ns for path in (folder / "docs/tutorials").glob("*.cost.json")}
     build_site.publish(folder / "build/work", folder / "build/html")
     return folder / "build/html"

@@ -70,7 +70,7 @@ def build(preview=False, clean=False):
     command += ["-D", "plot_gallery=0"] if preview else []
     command += ["-c", ".", "-d", str(doctrees), "docs", str(work)]
     print(f"== 构建网站{'（预览：不执行示例）' if preview else '（第一次要执行全部示例，需要几分钟）'}", flush=True)
-    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT})
+    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT, "GALLERY_KEY": gallery_key})
     if result.returncode:
         finished.unlink(missing_ok=True)
         raise BuildError(f"{cause(result.returncode)}build/html 没有动。")

@@ -12,6 +12,7 @@
 """
 
 import contextlib
+import functools
 import io
 import json
 import multiprocessing
@@ -97,7 +98,12 @@ def code_block(directive):
 
 def key(parts):
     """一张卡片的结果取决于什么：执行的文字，和各个版本。"""
-    return (*(code for _, code in parts), platform.python_version(), version("torch"), version("numpy"))
+    return (*(code for _, code in parts), *versions())
+
+
+@functools.cache
+def versions():
+    return platform.python_version(), version("torch"), version("numpy")
 
 
 def collect(app, doctree):

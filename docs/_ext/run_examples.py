@@ -16,6 +16,7 @@ import warnings
 from itertools import pairwise
 from pathlib import Path
 
+import kept_outputs
 from docutils import nodes
 from sphinx.util.logging import getLogger
 from sphinx_gallery import gen_gallery, gen_rst, scrapers
@@ -32,10 +33,9 @@ class ExampleError(Exception):
 
 
 def reset(gallery_conf, fname, when):
-    """让每个示例从同样的状态开始；`when` 是 "before" 或 "after"。"""
+    """每个示例前后各调用一次；`when` 是 "before" 或 "after"。"""
     signal.alarm(0)
     faulthandler.cancel_dump_traceback_later()
-    warnings.resetwarnings()
     page = Path(gallery_conf["src_dir"], gallery_conf["gallery_dirs"], Path(fname).stem)
     _running.path = page.with_suffix(".running")
     if when == "after":
@@ -43,9 +43,15 @@ def reset(gallery_conf, fname, when):
         return
     # 只有这次执行成功才算数：否则改坏又改回来的示例，md5 与从前一样，页面却还是出错的那一次
     page.with_suffix(".py.md5").unlink(missing_ok=True)
+    kept_outputs.install(prepare=_prepare)
+
+
+def _prepare():
+    """真要执行示例时，让它从同样的状态开始。"""
     _reset_matplotlib()
     _reset_torch()
     _watch_blocks()
+    warnings.resetwarnings()
     # 与 Python 的缺省一样，只理会示例自己引起的弃用警告；别的警告一概是错误
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -144,14 +150,16 @@ def missing_output(app, doctree):
 
 
 def start_no_workers_for_nothing(app):
-    """示例都没有变时不起工作进程：起一次要近一秒。"""
+    """没有示例要执行时不起工作进程：起一次要近一秒。"""
     conf = app.config.sphinx_gallery_conf
-    records = {
-        script: Path(app.srcdir, conf["gallery_dirs"], f"{script.name}.md5")
-        for script in Path(app.srcdir, conf["examples_dirs"]).glob("*.py")
-    }
-    if all(r.is_file() and r.read_text() == gen_rst.get_md5sum(script, "t") for script, r in records.items()):
-        conf["parallel"] = False
+    gallery = Path(app.srcdir, conf["gallery_dirs"])
+    for script in Path(app.srcdir, conf["examples_dirs"]).glob("*.py"):
+        page = gallery / script.name
+        md5 = page.with_suffix(".py.md5")
+        unchanged = md5.is_file() and md5.read_text() == gen_rst.get_md5sum(script, "t")
+        if not unchanged and not kept_outputs.can_keep(script, page):
+            return
+    conf["parallel"] = False
 
 
 def mark_finished(app, error):
