@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv data html preview serve test test-quick bench lint linkcheck inventories check-inventories audit lock clean distclean
+.PHONY: help venv data html shard preview serve test test-quick bench lint linkcheck inventories check-inventories audit lock clean distclean
 
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
@@ -19,6 +19,9 @@ data: venv   ## 备好 CIFAR-10（examples/data）
 
 html: data   ## 执行示例，构建网站到 build/html
 	@$(RUN) tools/build_site.py
+
+shard: data  ## 只执行一份示例（SHARD=1/2），供几台机器分头执行
+	@$(RUN) tools/build_site.py --shard $(SHARD)
 
 preview: venv ## 不执行示例，很快地构建到 build/preview
 	@$(RUN) tools/build_site.py --preview

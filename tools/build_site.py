@@ -1,18 +1,21 @@
 """构建网站：执行示例、排版、检查，全部通过才换上 build/html。
 
-用法：python tools/build_site.py [--preview] [--clean]
+用法：python tools/build_site.py [--preview] [--clean] [--shard 第几份/共几份]
 
 - Sphinx 写到 build/work，那里一直留着，没有改动时很快；检查通过后复制一份，换下 build/html。
   中途失败或被打断，build/html 还是上一次的完整网站。
 - conf.py、扩展、依赖、数据一变，示例的输出就可能变，从头再来（Sphinx-Gallery 只看示例文件的 md5）。
 - 什么都没有改（比较内容，不看时刻），就不动。时钟倒退过，Sphinx 会漏掉改动，也从头再来。
 - ``--preview`` 不执行示例，写到 build/preview；``--clean`` 丢掉缓存从头构建（发布时用）。
+- ``--shard 1/2`` 只执行一半示例，不构建网站。几台机器各跑一份，把 docs/tutorials 和 build/gallery-key 合到一处，
+  再照常构建；环境或脚本与执行时不同的，会重新执行（docs/_ext/kept_outputs.py）。
 """
 
 import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +87,26 @@ def build(preview=False, clean=False):
     return output
 
 
+def execute_shard(number, total):
+    """只执行第 `number` 份示例（共 `total` 份），在 docs/tutorials 里只留下它们的文件。"""
+    mine, gallery = conf()["tutorials"][number - 1 :: total], Path("docs/tutorials")
+    key, doctrees = fingerprint(GALLERY_INPUTS, False), BUILD / "doctrees-shard"
+    for folder in (gallery, doctrees):
+        shutil.rmtree(folder, ignore_errors=True)
+    names = "|".join(map(re.escape, mine)) or "(?!)"
+    command = [sys.executable, "-m", "sphinx", "-b", "dummy", "-Q", "-c", ".", "-d", str(doctrees)]
+    command += ["-D", rf"sphinx_gallery_conf.filename_pattern=/({names})\.py$", "docs", str(BUILD / "shard")]
+    print(f"== 执行第 {number} 份示例（共 {total} 份）：{'、'.join(mine) or '没有'}", flush=True)
+    result = subprocess.run(command, env={**os.environ, **ENVIRONMENT, "GALLERY_KEY": key})
+    if result.returncode:
+        raise BuildError(cause(result.returncode))
+    own = re.compile(rf"(?!.*\.md5$)(({names})\.|sphx_glr_({names})_(\d{{3}}|thumb)).*")
+    for path in gallery.rglob("*"):
+        if path.is_file() and not own.fullmatch(path.name):
+            path.unlink()
+    (BUILD / "gallery-key").write_text(key, "utf-8")
+
+
 def fingerprint(inputs, preview):
     """`inputs` 这些文件、依赖、数据和环境的 SHA-256。"""
     sha = hashlib.sha256(f"{preview} {sys.version} {platform.machine()}".encode())
@@ -136,10 +159,16 @@ def disk_is_full():
     return f"{BUILD} 所在的磁盘只剩 {free:.1f} MB，多半是写满了：腾出空间再来。" if free < FULL else ""
 
 
-def pages():
-    """conf.py 里的教程、docs/ 里的页面、旧网址的跳转，以及 Sphinx 自己的页面。"""
+def conf():
+    """conf.py 里的设置。"""
     settings = {}
     exec(compile(Path("conf.py").read_text("utf-8"), "conf.py", "exec"), settings)
+    return settings
+
+
+def pages():
+    """conf.py 里的教程、docs/ 里的页面、旧网址的跳转，以及 Sphinx 自己的页面。"""
+    settings = conf()
     yield from (f"tutorials/{name}.html" for name in ["index", *settings["tutorials"]])
     yield from (f"{path.stem}.html" for path in sorted(Path("docs").glob("*.md")))
     yield from (f"{name}.html" for name in [*settings["redirects"], "404", "search"])
@@ -182,15 +211,24 @@ def repair(output):
     shutil.rmtree(old, ignore_errors=True)
 
 
+def shard(text):
+    """命令行里的 ``1/2``：(1, 2)。"""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(f"看不懂 {text!r}：写成 1/2，表示两份里的第一份")
+    return int(match[1]), int(match[2])
+
+
 def main():
     parser = argparse.ArgumentParser(description="构建网站")
     parser.add_argument("--preview", action="store_true", help="不执行示例")
     parser.add_argument("--clean", action="store_true", help="丢掉缓存，从头构建")
+    parser.add_argument("--shard", type=shard, metavar="第几份/共几份", help="只执行一部分示例，例如 1/2")
     options = parser.parse_args()
     try:
         BUILD.mkdir(exist_ok=True)
         with FileLock(BUILD / ".lock", timeout=0):
-            build(options.preview, options.clean)
+            execute_shard(*options.shard) if options.shard else build(options.preview, options.clean)
     except Timeout:
         sys.exit("错误：这个目录里已有一次构建在进行，等它结束再来。")
     except BuildError as error:
