@@ -35,7 +35,7 @@ test: html   ## 构建网站，跑全部测试
 test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 	@$(RUN) -m pytest -n 2 --dist loadfile tests -m "not slow"
 
-bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约十分钟）
+bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约半小时）
 	@$(RUN) tools/bench.py
 
 lint: venv   ## 检查代码、文字和公开 CI 的写法

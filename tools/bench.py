@@ -1,22 +1,28 @@
-"""量一量构建多快、网页多轻、教程多了会怎样：打印一张表，写 build/bench.json 和 build/bench.png。
+"""量一量构建多快、网页多轻、教程多了会怎样：打印几张表，写 build/bench.json、bench.md 和 bench.png。
 
-用法：make bench（先构建好网站；整轮约十分钟），或 python tools/bench.py [build] [pages] [growth]
+用法：make bench（先构建好网站；整轮约半小时），或 python tools/bench.py [build] [shards] [pages] [search] [growth]
 
-- build：从头构建与“最慢的那个脚本单独跑”之比；没有改动时 sphinx-build 和 make html 各要多久。
-- pages：Chromium 经带 gzip 的本地服务器打开每一篇，数请求和字节：刚打开时，和滚到底、图都出来以后。
-- growth：造 10、50、100、250 篇短教程（不训练），量构建的时间与内存、搜索索引与正文之比。
+- build：从头构建与“最慢的那个脚本单独跑”之比；没有改动、只改了一篇的文字时各要多久。
+- shards：示例分成两份各自执行，再合起来构建。
+- pages：Chromium 经带 gzip 的本地服务器打开每一篇，数请求和字节：刚打开时，和图都出来以后。
+- search：处理器放慢到四分之一，一个键一个键地输入，按下最后一个键到结果出来要多久。
+- growth：造 10、50、100、250 篇教程（不训练），量构建的时间与内存、搜索的索引与快慢。
 
-预算只有字节和请求数（tests/test_site.py 也查）；秒数随机器变，只供同一台机器上前后比较。
+预算里的字节和请求数 tests/test_bench.py 也查；秒数随机器变，只供同一台机器上前后比较。
 """
 
 import gzip
 import json
 import os
-import resource
+import random
+import re
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +32,10 @@ from conftest import FLAGS, TinySite, checkout, example, find_chromium, serve
 
 SLOWEST = "training_a_classifier"
 SIZES = (10, 50, 100, 250)
+#: 只有一列数的部分。
+FLAT = {"build", "shards", "search"}
+QUERIES = ("张量", "梯度清零", "反向传播", "卷积神经网络", "zero_grad", "怎么保存模型", "数据并行", "损失函数")
+SPHINX = ["-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
 #: 让 torchvision 不比对 md5，与 docs/_ext/run_examples.py 一样；别的什么也不加。
 BARE = """
 import runpy, sys
@@ -35,44 +45,114 @@ CIFAR10.test_list = [[name, None] for name, _ in CIFAR10.test_list]
 CIFAR10.meta = {**CIFAR10.meta, "md5": None}
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
+#: 排版的那个进程自己的内存峰值（示例在别的进程里执行）。
+WITH_MEMORY = """
+import resource, sys
+from sphinx.cmd.build import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
+sys.exit(code)
+"""
+#: 像读者那样一个键一个键地输入，每键隔 200 毫秒；返回最后一个键到结果换好为止的毫秒数。
+TYPE = """async (query) => {
+  const input = document.querySelector('.search-input');
+  const status = document.querySelector('.search-status');
+  let elapsed;
+  for (let end = 1; end <= query.length; end++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    elapsed = await new Promise((resolve) => {
+      const start = performance.now();
+      new MutationObserver((_, self) => { self.disconnect(); resolve(performance.now() - start); })
+        .observe(status, { childList: true });
+      input.value = query.slice(0, end);
+      input.dispatchEvent(new Event('input'));
+    });
+  }
+  return elapsed;
+}"""
 
 
-def timed(command, folder, **environment):
-    """运行 `command`，返回秒数；出错就停下。"""
+def run(command, folder, **environment):
+    """运行 `command`，返回 (秒数, 标准输出)；出错就停下。"""
     settings = {**os.environ, **build_site.ENVIRONMENT, **environment}
     start = time.perf_counter()
     result = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, encoding="utf-8")
     if result.returncode:
         sys.exit(f"错误：{' '.join(map(str, command))} 失败\n{(result.stdout + result.stderr)[-2000:]}")
-    return time.perf_counter() - start
+    return time.perf_counter() - start, result.stdout
+
+
+def seconds(command, folder, times=1):
+    return round(min(run(command, folder)[0] for _ in range(times)), 2)
+
+
+@contextmanager
+def copy_of_project():
+    with tempfile.TemporaryDirectory() as folder:
+        checkout(Path(folder))
+        Path(folder, ".venv").symlink_to(ROOT / ".venv")
+        yield Path(folder)
 
 
 def measure_build():
-    with tempfile.TemporaryDirectory() as folder:
-        folder = checkout(Path(folder))
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-        sphinx = [sys.executable, "-m", "sphinx", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
-        script = ["-c", BARE, f"{SLOWEST}.py"]
-        floor = timed([sys.executable, *script], folder / "examples", MPLBACKEND="agg")
-        cold = timed([sys.executable, "tools/build_site.py", "--clean"], folder)
-        unchanged = min(timed(sphinx, folder) for _ in range(3))
-        make = min(timed(["make", "html"], folder) for _ in range(3))
+    build = [sys.executable, "tools/build_site.py"]
+    with copy_of_project() as folder:
+        bare = [sys.executable, "-c", BARE, f"{SLOWEST}.py"]
+        floor = run(bare, folder / "examples", MPLBACKEND="agg")[0]
+        cold = run([*build, "--clean"], folder)[0]
+        cost = json.loads((folder / f"docs/tutorials/{SLOWEST}.cost.json").read_text("utf-8"))["time"]
+        unchanged = seconds([sys.executable, "-m", "sphinx", *SPHINX], folder, times=3)
+        make = seconds(["make", "html"], folder, times=3)
+        prose = {}
+        for script in sorted((folder / "examples").glob("*.py")):
+            text = script.read_text("utf-8")
+            script.write_text(text.replace("\n# %%\n# ", "\n# %%\n# 添上一句话。\n#\n# ", 2), "utf-8")
+            prose[script.stem] = seconds(build, folder)
     return {
-        "最慢的脚本单独跑（秒）": round(floor, 1),
-        "从头构建（秒）": round(cold, 1),
-        "从头构建与它之比": round(cold / floor, 2),
-        "没有改动，sphinx-build（秒）": round(unchanged, 2),
-        "没有改动，make html（秒）": round(make, 2),
+        "最慢的脚本单独跑": round(floor, 1),
+        "从头构建": round(cold, 1),
+        "其中执行最慢的脚本": round(cost, 1),
+        "从头构建与最慢的脚本单独跑之比": round(cold / floor, 2),
+        "没有改动，sphinx-build": unchanged,
+        "没有改动，make html": make,
+        "只改了训练一篇的文字": prose[SLOWEST],
+        "只改了文字，五篇里最慢的": max(prose.values()),
     }
 
 
-def measure_pages(browser=None):
-    """每一页的请求数与字节。`browser` 是 Playwright 的浏览器，没有就自己开一个。"""
-    if browser is None:
-        from playwright.sync_api import sync_playwright
+def measure_shards():
+    """两份各在一个文件夹里执行，合到第三个文件夹里构建，照 .github/workflows/site.yml。"""
+    rows = {}
+    with copy_of_project() as joined, copy_of_project() as one, copy_of_project() as two:
+        for number, folder in ((1, one), (2, two)):
+            command = [sys.executable, "tools/build_site.py", "--shard", f"{number}/2"]
+            rows[f"第 {number} 份"] = seconds(command, folder)
+            shutil.copytree(folder / "docs/tutorials", joined / "docs/tutorials", dirs_exist_ok=True)
+            (joined / "build").mkdir(exist_ok=True)
+            shutil.copy(folder / "build/gallery-key", joined / "build/gallery-key")
+        rows["合起来构建"] = seconds([sys.executable, "tools/build_site.py"], joined)
+    return rows
 
-        with sync_playwright() as playwright:
-            return measure_pages(playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS))
+
+@contextmanager
+def chromium(browser=None):
+    """Playwright 的浏览器；已经开着的 `browser` 就用它。"""
+    if browser is not None:
+        yield browser
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+
+
+def measure_pages(browser=None):
+    """每一页的请求数与字节。"""
+    with chromium(browser) as browser:
+        return bytes_of_pages(browser)
+
+
+def bytes_of_pages(browser):
     server, address = serve(ROOT / "build/html")
     rows = {}
     for path in sorted((ROOT / "build/html/tutorials").glob("*.html")):
@@ -99,37 +179,63 @@ def measure_pages(browser=None):
     return rows
 
 
-def measure_growth(sizes=SIZES):
+def measure_search(site=ROOT / "build/html", page=SLOWEST, browser=None):
+    """在 tutorials/`page` 里搜索，每个查询都从头打开；八个查询的中位数和最慢的一个。"""
+    server, address = serve(site)
+    times = []
+    with chromium(browser) as browser:
+        for query in QUERIES:
+            tab = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+            tab.goto(f"{address}tutorials/{page}.html")
+            tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            tab.keyboard.press("/")
+            tab.wait_for_selector(".search-input")
+            times.append(tab.evaluate(TYPE, query))
+            tab.context.close()
+    server.shutdown()
+    return {"搜索，中位数（毫秒）": round(statistics.median(times)), "搜索，最慢的（毫秒）": round(max(times))}
+
+
+def made_up(number):
+    """与真的差不多的一篇，20 节：句子、代码各取自五篇教程里的一处，取哪些由 `number` 决定。"""
+    choose = random.Random(number)
+    scripts = [path.read_text("utf-8") for path in sorted((ROOT / "examples").glob("*.py"))]
+    prose = "".join(re.findall(r"^# *(.*)", "\n".join(scripts), re.M))
+    sentences = re.findall(r"(?<=。)[\u4e00-\u9fff，、；（）A-Za-z0-9]{12,70}。", prose)
+    body = "import torch\n"
+    for section in range(20):
+        words = choose.sample(sentences, 8)
+        shape = f"{choose.randint(2, 9)}, {choose.randint(2, 9)}"
+        body += f"\n# %%\n# 第 {section + 1} 节：{words[0][:10]}\n# {'-' * 40}\n#\n# " + "\n# ".join(words)
+        body += f"\n\nx = torch.full(({shape}), {number}.0 + {section})\ny = x @ x.T\nprint(y.shape)\nprint(y)\n"
+    return example(body, title=f"第 {number} 篇")
+
+
+def measure_growth(sizes=SIZES, browser=None):
     rows = {}
     for count in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            body = "\n\n# %%\n# 第二格\n# ------\n#\n# {n} 号教程讲张量的第 {n} 种写法，以及它与前一种的不同。\n\nprint({n})"
-            site = TinySite(
-                Path(folder), {f"t{n:03}": example(body.format(n=n), title=f"第 {n} 篇") for n in range(count)}
-            )
-            start = time.perf_counter()
-            result = site.build()
-            cold = time.perf_counter() - start
-            if result.returncode:
-                sys.exit(f"错误：{count} 篇的网站没有构建成\n{result.stdout[-2000:]}")
-            sphinx = [sys.executable, "-m", "sphinx", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
-            unchanged = timed(sphinx, site.folder)
-            files = site.published()
-            index = sum(len(gzip.compress(data)) for name, data in files.items() if name.startswith("search/"))
-            text = sum(len(gzip.compress(data)) for name, data in files.items() if name.endswith(".html"))
-        rows[count] = {
-            "从头构建（秒）": round(cold, 1),
-            "没有改动（秒）": round(unchanged, 1),
-            "内存峰值（MB，到此为止的最大值）": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000,
-            "索引（kB，gzip）": round(index / 1000),
-            "索引与网页之比": round(index / text, 2),
-        }
-        print(count, rows[count], flush=True)
+            site = TinySite(Path(folder), {f"t{number:03}": made_up(number) for number in range(count)})
+            cold, memory = run([sys.executable, "-c", WITH_MEMORY, *SPHINX], site.folder)
+            unchanged = seconds([sys.executable, "-m", "sphinx", *SPHINX], site.folder)
+            pages = [path.read_bytes() for path in (site.folder / "build/work/tutorials").glob("*.html")]
+            words = [gzip.compress(path.read_bytes()) for path in (site.folder / "build/work/search").glob("*.js")]
+            rows[f"{count} 篇"] = {
+                "从头构建（秒）": round(cold),
+                "每篇（秒）": round(cold / count, 2),
+                "没有改动（秒）": unchanged,
+                "排版的内存（MB）": int(memory),
+                "词表（kB）": round(sum(map(len, words)) / 1000),
+                "词表与网页之比": f"{sum(map(len, words)) / sum(len(gzip.compress(page)) for page in pages):.1%}",
+                "其中最大的一份（kB）": round(max(map(len, words)) / 1000),
+                **measure_search(site.folder / "build/work", "t000", browser),
+            }
+        print(count, rows[f"{count} 篇"], flush=True)
     return rows
 
 
 def draw(results):
-    """网页的字节，画成一张图。"""
+    """网页的字节和增长，画成一张图。"""
     import matplotlib
     import pylopdf_fonts_zh_cn
     from matplotlib import font_manager
@@ -139,12 +245,17 @@ def draw(results):
 
     font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
     pyplot.rcParams["font.family"] = "Noto Sans SC"
-    figure, axes = pyplot.subplots(figsize=(8, 3), layout="constrained")
-    names = list(results["pages"])
-    axes.barh(names, [row["连图的 kB"] for row in results["pages"].values()], color="#93c5fd", label="连图")
-    axes.barh(names, [row["打开时的 kB"] for row in results["pages"].values()], color="#1d4ed8", label="打开时")
-    axes.set_title("每一页传多少（kB，gzip）")
-    axes.legend()
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 3), layout="constrained")
+    pages, growth = results.get("pages", {}), results.get("growth", {})
+    left.barh(list(pages), [row["连图的 kB"] for row in pages.values()], color="#93c5fd", label="连图")
+    left.barh(list(pages), [row["打开时的 kB"] for row in pages.values()], color="#1d4ed8", label="打开时")
+    left.set_title("每一页传多少（kB，gzip）")
+    right.plot(list(growth), [row["从头构建（秒）"] for row in growth.values()], marker="o", label="从头构建（秒）")
+    right.plot(list(growth), [row["排版的内存（MB）"] for row in growth.values()], marker="s", label="排版的内存（MB）")
+    right.set_title("教程多了会怎样")
+    for axes in (left, right):
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
     figure.savefig(ROOT / "build/bench.png", dpi=150)
 
 
@@ -157,18 +268,27 @@ def table(rows):
 
 
 def main():
-    parts = {"build": measure_build, "pages": measure_pages, "growth": measure_growth}
+    parts = {
+        "build": measure_build,
+        "shards": measure_shards,
+        "pages": measure_pages,
+        "search": measure_search,
+        "growth": measure_growth,
+    }
     wanted = sys.argv[1:] or list(parts)
     if unknown := set(wanted) - set(parts):
         sys.exit(f"错误：没有这样的部分：{'、'.join(sorted(unknown))}。有的是：{'、'.join(parts)}。")
-    if "pages" in wanted and not (ROOT / "build/html/index.html").is_file():
+    if {"pages", "search"} & set(wanted) and not (ROOT / "build/html/index.html").is_file():
         sys.exit("错误：build/html 里没有网站：先运行 make html。")
     results = {name: parts[name]() for name in wanted}
-    for name, rows in results.items():
-        print(f"\n{table({'本站': rows} if name == 'build' else rows)}")
+    tables = [
+        table({name: {"": value} for name, value in rows.items()} if name in FLAT else rows)
+        for name, rows in results.items()
+    ]
+    print("\n\n".join(tables))
+    (ROOT / "build/bench.md").write_text("\n\n".join(tables) + "\n", "utf-8")
     (ROOT / "build/bench.json").write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    if "pages" in results:
-        draw(results)
+    draw(results)
 
 
 if __name__ == "__main__":

@@ -276,7 +276,6 @@ const searchData = {};
       active = index;
       const option = list.children[active];
       option?.setAttribute("aria-selected", "true");
-      option?.scrollIntoView({ block: "nearest" });
       if (option) input.setAttribute("aria-activedescendant", option.id);
       else input.removeAttribute("aria-activedescendant");
     }
@@ -287,6 +286,8 @@ const searchData = {};
       input.ariaExpanded = String(results.length > 0);
       status.textContent = message;
       activate(results.length ? 0 : -1);
+      // 等浏览器自己排版：在这里滚动，它就得立刻排一次
+      requestAnimationFrame(() => (list.scrollTop = 0));
     }
 
     async function update() {
@@ -313,6 +314,7 @@ const searchData = {};
       else if (event.key === "ArrowUp") activate((active - 1 + count) % count);
       else if (event.key === "Enter") list.children[active].click();
       else return;
+      list.children[active]?.scrollIntoView({ block: "nearest" });
       event.preventDefault();
     });
     return { input, list, status, update };
