@@ -52,6 +52,7 @@ extensions = [
     "chinese_theme",
     "security_policy",
     "light_pages",
+    "forget_doctrees",
     "edit_links",
     "clean_notebooks",
     "site_epub",
