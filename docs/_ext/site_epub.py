@@ -97,14 +97,18 @@ class _Book:
     def __init__(self, app):
         self.app, self.outdir = app, Path(app.outdir)
         self.docnames = self._in_order(app.config.root_doc)
-        self.pages = {name: self._article(name) for name in self.docnames}
-        self.anchors = {name: set(article.xpath(".//@id")) for name, article in self.pages.items()}
-        self.files = {}
-        for docname, article in self.pages.items():
+        # 读两遍，一次只留一页的树在内存里：一页的树有一两 MB
+        self.anchors = {name: set(self._article(name).xpath(".//@id", smart_strings=False)) for name in self.docnames}
+        self.files, contents = {}, []
+        for docname in self.docnames:
+            article = self._article(docname)
             self._adapt(docname, article)
             self._add_page(self.file(docname), article.find(".//h1").text_content(), _inner_xhtml(article))
+            contents.append(self._entry(docname, article))
         self._add_styles()
-        self._add_page("nav.xhtml", self.app.config.project, self._contents())
+        project = html.escape(app.config.project)
+        nav = f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(contents)}</ol></nav>'
+        self._add_page("nav.xhtml", app.config.project, nav)
 
     def _in_order(self, docname):
         """目录树的次序；目录页本身不收。"""
@@ -159,7 +163,7 @@ class _Book:
             posixpath.normpath(posixpath.join(posixpath.dirname(docname), address)) if address else f"{docname}.html"
         )
         name = target.removesuffix(".html")
-        if name in self.pages:
+        if name in self.anchors:
             found = unquote(fragment) in self.anchors[name]
             element.set("href", self.file(name) + (f"#{fragment}" if found else ""))
         elif self.app.config.html_baseurl:
@@ -179,19 +183,16 @@ class _Book:
         for path in [katex / "katex.min.css", *sorted((katex / "fonts").glob("*.woff2"))]:
             self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
 
-    def _contents(self):
-        items = []
-        for docname, article in self.pages.items():
-            headings = [
-                f'<li><a href="{self.file(docname)}#{html.escape(section.get("id"))}">{html.escape(section.find("h2").text_content())}</a></li>'
-                for section in article.findall(".//section[@id]")
-                if section.find("h2") is not None
-            ]
-            inner = f"<ol>{''.join(headings)}</ol>" if headings else ""
-            title = html.escape(article.find(".//h1").text_content())
-            items.append(f'<li><a href="{self.file(docname)}">{title}</a>{inner}</li>')
-        project = html.escape(self.app.config.project)
-        return f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(items)}</ol></nav>'
+    def _entry(self, docname, article):
+        """目录里的一项：这一页和它的各节。"""
+        headings = [
+            f'<li><a href="{self.file(docname)}#{html.escape(section.get("id"))}">{html.escape(section.find("h2").text_content())}</a></li>'
+            for section in article.findall(".//section[@id]")
+            if section.find("h2") is not None
+        ]
+        inner = f"<ol>{''.join(headings)}</ol>" if headings else ""
+        title = html.escape(article.find(".//h1").text_content())
+        return f'<li><a href="{self.file(docname)}">{title}</a>{inner}</li>'
 
     def packed(self, modified):
         """整本书的字节；`modified` 是写进书里的时刻。"""
