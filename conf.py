@@ -5,7 +5,7 @@ import os
 import sys
 from urllib.parse import urlparse
 
-sys.path.insert(0, os.path.abspath("docs/_ext"))
+sys.path.insert(0, os.path.abspath("."))
 
 # -- 站点 ---------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ tutorials = [
     "optional_data_parallelism",
 ]
 
-# -- 扩展：先是现成的，后是本项目的（docs/_ext，一个文件做一件事） --------------------
+# -- 扩展：先是现成的，后是本项目的，按一页经过的次序（site_builder/，一个文件夹一步） ------
 
 extensions = [
     "myst_parser",
@@ -38,25 +38,13 @@ extensions = [
     "sphinx_reredirects",
     "notfound.extension",
     *(["sphinx_sitemap", "sphinxext.opengraph"] if SITE_URL else []),
-    "tutorial_order",
-    "run_examples",
-    "tutorial_page",
-    "tutorial_cards",
-    "glossary_links",
-    "executed_cards",
-    "title_marks",
-    "api_links",
-    "chinese_lines",
-    "math_at_build",
-    "chinese_search",
-    "chinese_theme",
-    "security_policy",
-    "light_pages",
-    "forget_doctrees",
-    "edit_links",
-    "clean_notebooks",
-    "site_epub",
-    "site_downloads",
+    "site_builder.store",
+    "site_builder.gallery",
+    "site_builder.prose",
+    "site_builder.api",
+    "site_builder.search",
+    "site_builder.look",
+    "site_builder.downloads",
 ]
 
 # -- 源文件 -------------------------------------------------------------------
@@ -76,10 +64,10 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "tutorials",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "tutorial_order.position",
-    "image_scrapers": ("run_examples.figures",),
+    "within_subsection_order": "site_builder.gallery.order.position",
+    "image_scrapers": ("site_builder.gallery.run.figures",),
     "image_srcset": ["2x"],
-    "reset_modules": ("run_examples.reset",),
+    "reset_modules": ("site_builder.gallery.run.reset",),
     "reset_modules_order": "both",
     "parallel": 2,
     "capture_repr": (),

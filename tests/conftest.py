@@ -190,7 +190,7 @@ def checkout(folder):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / "examples/data").symlink_to(ROOT / "examples/data")
-    (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
+    (folder / "site_builder/node/node_modules").symlink_to(ROOT / "site_builder/node/node_modules")
     return folder
 
 
@@ -199,9 +199,9 @@ class TinySite:
 
     def __init__(self, folder, examples, pages=None):
         self.folder = folder
-        for name in ("docs/_ext", "docs/_static", "docs/_templates", "docs/locales", "tools"):
+        for name in ("docs/_static", "docs/_templates", "docs/locales", "site_builder"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
-        (folder / "tools/node/node_modules").symlink_to(ROOT / "tools/node/node_modules")
+        (folder / "site_builder/node/node_modules").symlink_to(ROOT / "site_builder/node/node_modules")
         conf = (ROOT / "conf.py").read_text("utf-8")
         conf = re.sub(r"^tutorials = \[.*?\]", f"tutorials = {list(examples)!r}", conf, flags=re.S | re.M)
         conf = re.sub(r"^redirects = \{.*?^\}", "redirects = {}", conf, flags=re.S | re.M)
@@ -229,9 +229,9 @@ class TinySite:
         path.write_text(text.replace(old, new), "utf-8")
 
     def build(self, *options, **environment):
-        """运行 tools/build_site.py；返回 CompletedProcess，stdout 里是全部输出。"""
+        """运行 site_builder/build.py；返回 CompletedProcess，stdout 里是全部输出。"""
         return subprocess.run(
-            [sys.executable, "tools/build_site.py", *options],
+            [sys.executable, "-m", "site_builder.build", *options],
             cwd=self.folder,
             env={**os.environ, "SITE_URL": "", "REPO_URL": "", **environment},
             stdout=subprocess.PIPE,

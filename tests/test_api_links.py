@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "docs/_ext"))
 import api_links  # noqa: E402
 
 LIST = ROOT / "docs/api_names.txt"
-TOOL = ROOT / "tools/refresh_api_names.py"
+TOOL = ROOT / "site_builder/api/refresh.py"
 SMALL = """\
 # 说明。
 

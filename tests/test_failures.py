@@ -50,7 +50,7 @@ def broken(tmp_path_factory):
     """一个网站，每篇示例、每个页面坏一处；构建一次，许多断言共用。"""
     examples = {name: example(code) for name, (code, _) in BROKEN_EXAMPLES.items()}
     tiny = TinySite(tmp_path_factory.mktemp("broken") / "有 空格", examples, BROKEN_PAGES)
-    tiny.edit("docs/_ext/run_examples.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 5")
+    tiny.edit("site_builder/gallery/run.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 5")
     tiny.write("build/html/index.html", "上一次的网站")
     return tiny, tiny.build()
 
@@ -158,7 +158,7 @@ def test_interrupted_build_loses_nothing(good, when, with_what):
     before = good.published()
     good.edit("examples/first.py", "print(1 + 1)", "import time\n\ntime.sleep(30)")
     build = subprocess.Popen(
-        [sys.executable, "tools/build_site.py"],
+        [sys.executable, "-m", "site_builder.build"],
         cwd=good.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -204,8 +204,8 @@ def test_example_interrupted_before_its_page_runs_again(good):
 def test_killed_example_is_named(tiny, body, line):
     """执行示例的进程没了，或者卡在收不到信号的地方：说出是哪一篇、哪一格。"""
     site = tiny({"calm": example(title="好的"), "ends": example(body, title="没有结束")})
-    site.edit("docs/_ext/run_examples.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 3")
-    site.edit("docs/_ext/run_examples.py", "GRACE = 30", "GRACE = 2")
+    site.edit("site_builder/gallery/run.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 3")
+    site.edit("site_builder/gallery/run.py", "GRACE = 30", "GRACE = 2")
     site.write("build/html/index.html", "上一次的网站")
     result = site.build()
     assert result.returncode == 1
@@ -374,11 +374,11 @@ def test_old_python_is_refused(tmp_path):
     """版本检查在旧 Python 上也能跑到：脚本用旧语法写成。"""
     import ast
 
-    source = (ROOT / "tools/make_venv.py").read_text("utf-8")
+    source = (ROOT / "site_builder/venv.py").read_text("utf-8")
     ast.parse(source, feature_version=(3, 4))
     script = "import sys, runpy; sys.version_info = (3, 8, 1); sys.argv = ['make_venv.py']; runpy.run_path(%r, run_name='__main__')"
     result = subprocess.run(
-        [sys.executable, "-c", script % str(ROOT / "tools/make_venv.py")], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", script % str(ROOT / "site_builder/venv.py")], cwd=tmp_path, capture_output=True, text=True
     )
     assert result.returncode == 1
     assert "需要 Python 3.11" in result.stderr
@@ -388,7 +388,7 @@ def test_old_python_is_refused(tmp_path):
 @pytest.mark.parametrize("network", ["closed", "stalled"])
 def test_requirement_that_cannot_be_installed(tmp_path, network):
     """装不上依赖（没有网络，或连上以后没有动静）：说清楚，不留下当作装好了的 .venv。"""
-    for name in ("tools/make_venv.py", "tools/node/package-lock.json", "constraints.txt", "requirements-dev.txt"):
+    for name in ("site_builder/venv.py", "tools/node/package-lock.json", "constraints.txt", "requirements-dev.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "requirements.txt").write_text("package-that-does-not-exist==1.0\n")
@@ -400,7 +400,7 @@ def test_requirement_that_cannot_be_installed(tmp_path, network):
         settings = {"PIP_INDEX_URL": address, "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         result = subprocess.run(
-            [sys.executable, "tools/make_venv.py"],
+            [sys.executable, "site_builder/venv.py"],
             cwd=tmp_path,
             env={**environment, **settings, "PIP_DEFAULT_TIMEOUT": "2"},
             capture_output=True,
@@ -417,13 +417,13 @@ def test_downloads_through_one_command(tmp_path):
     """各个系统上的同一个命令：一篇出错，其余照跑，退出码不是 0，说出是哪一篇；名字写错也说清楚。"""
     for name in ("tools", "examples"):
         (tmp_path / name).mkdir()
-    shutil.copy(ROOT / "tools/run_downloads.py", tmp_path / "tools")
+    shutil.copy(ROOT / "site_builder/downloads/try_out.py", tmp_path / "tools")
     (tmp_path / "conf.py").write_text('tutorials = [\n    "good",\n    "bad",\n]\n')
     (tmp_path / "examples/good.py").write_text("open('left-behind', 'w').close()\nprint('跑到了')\n", "utf-8")
     (tmp_path / "examples/bad.py").write_text("raise ValueError('坏了')\n", "utf-8")
 
     def run(*names):
-        command = [sys.executable, "tools/run_downloads.py", *names]
+        command = [sys.executable, "site_builder/downloads/try_out.py", *names]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
 
     both = run()

@@ -212,7 +212,7 @@ def test_which_words_link_and_that_edits_arrive(tiny):
 
 
 def check_terms(root):
-    command = [sys.executable, ROOT / "tools/check_terms.py", root]
+    command = [sys.executable, ROOT / "site_builder/prose/terms.py", root]
     return subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"}
     )

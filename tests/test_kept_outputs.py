@@ -86,7 +86,7 @@ def test_damaged_record_is_not_used(built, damage):
 
 def test_changed_extension_runs_again(built):
     built.edit("examples/one.py", "末尾的", "最后的")
-    built.edit("docs/_ext/run_examples.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 1801")
+    built.edit("site_builder/gallery/run.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 1801")
     assert not rebuilt(built)
 
 
@@ -96,7 +96,7 @@ def test_clean_build_keeps_nothing(built):
 
 
 def test_plain_sphinx_keeps_nothing(built):
-    """不经 tools/build_site.py，没有摘要可以比，一律重新执行。"""
+    """不经 site_builder/build.py，没有摘要可以比，一律重新执行。"""
     built.edit("examples/one.py", "末尾的", "最后的")
     before = (built.folder / "docs/tutorials/one.rst").read_text("utf-8")
     command = [sys.executable, "-m", "sphinx", "-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]

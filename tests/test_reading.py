@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from conftest import ROOT, watch
 
-AXE = ROOT / "tools/node/node_modules/axe-core/axe.min.js"
+AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
 TUTORIAL = "tutorials/neural_networks.html"
 
 #: 允许留在界面里的英文，及理由。

@@ -40,7 +40,7 @@ def run(folder, *command, **environment):
 def from_scratch(site, tmp_path_factory):
     folder = checkout(tmp_path_factory.mktemp("从头") / "甲 处")
     edit_prose(folder)
-    run(folder, "tools/build_site.py", "--clean")
+    run(folder, "site_builder/build.py", "--clean")
     return folder / "build/html"
 
 

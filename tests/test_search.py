@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, example
 from playwright.sync_api import expect
 
-AXE = ROOT / "tools/node/node_modules/axe-core/axe.min.js"
+AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
 
 WHAT = "tutorials/what_is_pytorch.html"
 GRAD = "tutorials/autograd_automatic_differentiation.html"

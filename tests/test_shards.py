@@ -61,7 +61,7 @@ def test_joined_site_has_the_outputs_of_the_shards(shards, tmp_path):
 def test_a_shard_from_another_environment_is_executed_again(shards, tmp_path):
     """第二份在另一种环境里执行，摘要因此不同；合到一处以后，只重新执行它。"""
     other = TinySite(tmp_path / "别处", EXAMPLES)
-    other.edit("docs/_ext/run_examples.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 1801")
+    other.edit("site_builder/gallery/run.py", "TIME_LIMIT = 1800", "TIME_LIMIT = 1801")
     assert other.build("--shard", "2/2").returncode == 0
     site = join([other, shards[0]], tmp_path / "合")
     assert site.build().returncode == 0
@@ -78,6 +78,6 @@ def test_failing_example_fails_its_shard(tmp_path):
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "2", "甲/乙"])
 def test_bad_shard_is_refused(text):
-    command = [sys.executable, "tools/build_site.py", "--shard", text]
+    command = [sys.executable, "-m", "site_builder.build", "--shard", text]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
     assert result.returncode == 2 and "写成 1/2" in result.stderr

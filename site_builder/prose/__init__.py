@@ -1,0 +1,39 @@
+"""页面读进来：换行与锚点、折叠与常见错误、术语、公式、会执行的卡片。"""
+
+from sphinx.application import Sphinx
+
+from site_builder.prose import cards, folds, glossary, lines, mathematics
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    app.connect("builder-inited", lines.allow_adjacent_markup)
+    app.add_transform(folds.MarkTitledSections)
+    app.add_transform(lines.JoinChineseLines)
+
+    app.add_node(folds.fold, html=(folds.visit_fold, folds.depart_fold))
+    app.add_node(folds.summary, html=(folds.visit_summary, folds.depart_summary))
+    app.add_node(folds.pitfall_index)
+    app.add_directive("common-errors", folds.CommonErrors)
+    app.connect("doctree-read", folds.collect)
+    app.connect("doctree-resolved", folds.fill_index)
+
+    app.add_node(glossary.glossary_link, html=(glossary.visit_link, glossary.depart_link))
+    app.connect("doctree-read", glossary.collect)
+    app.connect("env-get-outdated", glossary.outdated)
+    app.connect("doctree-resolved", glossary.link)
+    app.connect("html-page-context", glossary.add_files)
+
+    app.add_html_math_renderer("katex", (mathematics.visit, None), (mathematics.visit, None))
+    app.connect("builder-inited", mathematics.copy_style)
+    app.connect("doctree-read", mathematics.collect)
+    app.connect("env-updated", mathematics.render)
+
+    app.add_node(cards.card_output)
+    app.add_node(cards.card_link)
+    app.add_directive("card-prelude", cards.CardPrelude)
+    app.add_directive("card-code", cards.CardCode)
+    app.connect("doctree-read", cards.collect)
+    app.connect("env-updated", cards.execute)
+    app.connect("doctree-resolved", cards.resolve)
+    app.connect("html-page-context", cards.style)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

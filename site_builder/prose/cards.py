@@ -1,0 +1,207 @@
+"""会执行的卡片：写在 Markdown 页面里的代码，构建时逐张执行，输出印在代码下面。
+
+- ``card-prelude``：本页每张卡片开头都要先执行的几行，照样显示给读者；
+- ``card-code``：一张卡片。给了标题，就成为一个小节；``:see: 教程名#小节标题`` 链接到教程里的那一节。
+
+执行的恰好是页面上写的：开场白加卡片自己，名字空间是新的，工作目录是空的。报错、警告、找不到小节，
+都是一条带文件和行号的 Sphinx 警告（构建以 -W 运行，因此是错误）。
+
+现成的扩展都差一点：Sphinx-Gallery 只管整篇脚本；doctest 只比对人手写下的输出；myst-nb 一页一个内核，
+卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里全部卡片共用一个进程，读到第一张时就启动，与读别的
+页面同时进行；结果按卡片的文字和软件包的版本存在 Sphinx 的环境里，没有改动就不启动进程。
+"""
+
+import contextlib
+import functools
+import json
+import multiprocessing
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+from site_builder import store
+
+#: 全部卡片加起来最多跑多少秒。
+TIME_LIMIT = 300
+#: 执行卡片的程序：单独的一个文件，启动时不必导入 Sphinx。
+RUNNER = Path(__file__).with_name("card_runner.py")
+
+log = logging.getLogger(__name__)
+
+
+class card_output(nodes.General, nodes.Element):
+    """输出的位置；`parts` 是要执行的 [(起始行号, 代码), ...]。"""
+
+
+class card_link(nodes.General, nodes.Element):
+    """链接的位置；`see` 是 ``教程名#小节标题``。"""
+
+
+class CardPrelude(SphinxDirective):
+    """本页每张卡片都先执行的几行。"""
+
+    has_content = True
+
+    def run(self):
+        self.env.current_document["card_prelude"] = [*prelude(self.env), part(self)]
+        return [code_block(self)]
+
+
+class CardCode(SphinxDirective):
+    """一张卡片：代码、执行得到的输出，和通往教程的链接。"""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar = {"see": directives.unchanged_required}
+
+    def run(self):
+        content = [code_block(self), card_output(parts=[*prelude(self.env), part(self)])]
+        if "see" in self.options:
+            content.append(card_link(see=self.options["see"]))
+        for node in content:
+            self.set_source_info(node)
+        if not self.arguments:
+            return content
+        title = self.arguments[0]
+        card = nodes.section(
+            "", nodes.title("", title), *content, names=[nodes.fully_normalize_name(title)], classes=["card"]
+        )
+        self.state.document.note_implicit_target(card, card)
+        return [card]
+
+
+def prelude(env):
+    return env.current_document.get("card_prelude", [])
+
+
+def part(directive):
+    """(代码第一行在文件里的行号, 代码)；MyST 的 content_offset 从指令的第一行之后数起。"""
+    return directive.lineno + directive.content_offset + 1, "\n".join(directive.content)
+
+
+def code_block(directive):
+    code = "\n".join(directive.content)
+    return nodes.literal_block(code, code, language="python")
+
+
+def key(parts):
+    """一张卡片的结果取决于什么：执行的文字，和各个版本。"""
+    return (*(code for _, code in parts), *versions())
+
+
+@functools.cache
+def versions():
+    return platform.python_version(), version("torch"), version("numpy")
+
+
+def collect(app, doctree):
+    """记下本页的卡片；卡片所在的小节排成网格。"""
+    outputs = list(doctree.findall(card_output))
+    for output in outputs:
+        if "card" in output.parent["classes"] and "cards" not in output.parent.parent["classes"]:
+            output.parent.parent["classes"].append("cards")
+    if outputs:
+        store.page(app.env).cards = [output["parts"] for output in outputs]
+        store.page(app.env).sums_up = True  # 卡片里的链接要跟着教程的小节走
+        if multiprocessing.parent_process() is None:  # sphinx -j 的读页进程等不到结果
+            Runner.shared().submit(output["parts"] for output in outputs if key(output["parts"]) not in store.results(app.env).cards)
+
+
+def execute(app, env):
+    """等卡片都执行完，返回要重写的页面。"""
+    cards = {key(parts): (docname, parts) for docname, page in store.pages(env).items() for parts in page.cards}
+    outputs = store.results(env).cards = {
+        key: text for key, text in store.results(env).cards.items() if key in cards
+    }
+    wanted = {key: card for key, card in cards.items() if key not in outputs}
+    runner = Runner.shared()
+    runner.submit(parts for _, parts in wanted.values())
+    results = runner.results()
+    for key_, (docname, _) in wanted.items():
+        output, error, line = results[key_]
+        if error:
+            log.warning("卡片没能执行：%s", error, location=(docname, line))
+        else:
+            outputs[key_] = output
+    return sorted({docname for docname, _ in wanted.values()})
+
+
+class Runner:
+    """另一个 Python 进程：卡片交给它就不必等，最后一起取结果。没有卡片就不启动。"""
+
+    _shared = None
+
+    def __init__(self):
+        self.process, self.keys = None, {}
+
+    @classmethod
+    def shared(cls):
+        """这次构建的那一个。"""
+        cls._shared = cls._shared or cls()
+        return cls._shared
+
+    def submit(self, cards):
+        for parts in cards:
+            if key(parts) in self.keys:
+                continue
+            if self.process is None:
+                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+                command = [sys.executable, "-X", "utf8", str(RUNNER)]
+                self.process = subprocess.Popen(command, encoding="utf-8", **pipes)
+            self.keys[key(parts)] = None
+            with contextlib.suppress(BrokenPipeError):  # 进程已经死了，取结果时再说
+                self.process.stdin.write(json.dumps(parts) + "\n")
+                self.process.stdin.flush()
+
+    def results(self):
+        """等到全部执行完；返回 {卡片: (输出, 报错或 None, 行号)}。"""
+        Runner._shared = None
+        if self.process is None:
+            return {}
+        try:
+            output, errors = self.process.communicate(timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise ExtensionError(f"速查表的卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
+        if self.process.returncode or errors:
+            raise ExtensionError(f"执行卡片的进程出了错（返回 {self.process.returncode}）：{errors}")
+        return dict(zip(self.keys, json.loads(output), strict=True))
+
+
+def resolve(app, doctree, docname):
+    """换上输出和链接。"""
+    for place in list(doctree.findall(card_output)):
+        text = store.results(app.env).cards.get(key(place["parts"]), "")
+        place.replace_self([nodes.literal_block(text, text, language="none", classes=["card-output"])] if text else [])
+    for place in list(doctree.findall(card_link)):
+        place.replace_self(link(app, docname, place))
+
+
+def link(app, docname, place):
+    """通往教程小节的链接；按页面上的标题找，找不到就报警告。"""
+    name, _, title = place["see"].partition("#")
+    target = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{name}"
+    toc = app.env.tocs.get(target, nodes.bullet_list())
+    anchors = [entry["anchorname"].lstrip("#") for entry in toc.findall(nodes.reference) if entry.astext() == title]
+    if not anchors:
+        log.warning("教程里没有这一节：%s", place["see"], location=place)
+        return []
+    reference = make_refnode(app.builder, docname, target, anchors[0], nodes.Text(title))
+    return [nodes.paragraph("", "详见：", reference, classes=["card-link"])]
+
+
+def style(app, pagename, templatename, context, doctree):
+    """只有用到卡片的页面才引用样式表。"""
+    if pagename in store.pages(app.env) and store.page(app.env, pagename).cards:
+        app.add_css_file("cheatsheet.css")

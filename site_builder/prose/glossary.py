@@ -1,0 +1,162 @@
+"""教程里第一次出现的术语链接到术语表，悬停、聚焦或轻触时给出那一句解释；脚本里不必写任何标记。
+
+术语取自 ``docs/glossary.md`` 的定义列表：``张量（tensor）`` 是条目，它的第一段定义是要显示的那句话，
+其余各段是给人看的附注。每个条目的锚点由中文名得来，如 ``#term-张量``（Sphinx 的 ``glossary`` 指令给中文
+条目的是 ``term-0``、``term-1``，插入一条就全变，所以没有用它）。
+
+- 只看教程正文的段落（列表项里的也算）；标题、链接、代码、公式、图注、表格、折叠的小节和页脚都不看。
+- 同一处有几个术语可选时取最长的：“自动微分”先于“微分”，“雅可比矩阵”里没有“矩阵”。
+- ``EVERYDAY`` 里的词也是日常用词，只有后面括号里写着英文、也就是正文正在介绍它时才链接。
+
+不用 sphinx-tippy：它给网站添 157 KB，每次构建的文件名还随机。这里没有脚本时就是普通链接。
+"""
+
+import re
+
+from docutils import nodes
+from sphinx.util import logging
+
+from site_builder import store
+
+PAGE = "glossary"
+#: 日常也用、或者一页里到处都是的词：随处一见就链接只会打扰阅读。
+EVERYDAY = {
+    "层", "轴", "形状", "尺寸", "维度", "复制", "连续", "后缀", "存储", "参数",
+    "批量", "标签", "轮", "目标", "设备", "填充", "副本", "分发", "汇集", "分离",
+}  # fmt: skip
+#: 含有术语、但说的是另一件事的词。
+OTHER_WORDS = ("梯度下降", "未归一化的得分")
+
+log = logging.getLogger(__name__)
+
+
+class glossary_link(nodes.reference):
+    """指向术语表的链接，`definition` 是那句解释。"""
+
+
+def collect(app, doctree):
+    """读术语表：给条目加锚点，记下 {术语: (括号里的英文, 解释)}。"""
+    if app.env.docname != PAGE:
+        return
+    glossary = {}
+    for item in doctree.findall(nodes.definition_list_item):
+        term, definition = item.next_node(nodes.term), item.next_node(nodes.definition)
+        entry = re.fullmatch(r"([^（）]+)（([^（）]+)）", term.astext())
+        if not entry or entry[1] in glossary:
+            log.warning("术语表的条目应写成“中文（English）”，并且只出现一次：%s", term.astext(), location=term)
+            continue
+        name, gloss = entry.groups()
+        glossary[name] = (gloss, definition.next_node(nodes.paragraph).astext())
+        term["ids"] = [anchor(name)]
+    for word in sorted(EVERYDAY - glossary.keys()):
+        log.warning("glossary_links.EVERYDAY 里的词不在术语表里：%s", word, location=PAGE)
+    store.page(app.env).glossary = glossary
+
+
+def anchor(name):
+    return "term-" + name.replace(" ", "-")
+
+
+def outdated(app, env, added, changed, removed):
+    """术语表变了，教程都要重写。"""
+    return tutorials(app.config) & env.all_docs.keys() if PAGE in added | changed | removed else []
+
+
+def tutorials(config):
+    return {f"{config.sphinx_gallery_conf['gallery_dirs']}/{name}" for name in config.tutorials}
+
+
+def link(app, doctree, docname):
+    """把每个术语在本页的第一次出现换成链接。"""
+    glossary = store.page(app.env, PAGE).glossary
+    if not glossary or docname not in tutorials(app.config):
+        return
+    words = sorted([*glossary, *OTHER_WORDS], key=len, reverse=True)
+    pattern = re.compile("|".join(rf"(?<![A-Za-z_]){re.escape(w)}(?![A-Za-z_])" if w.isascii() else w for w in words))
+    page = f"{app.builder.get_relative_uri(docname, PAGE)}#"
+    waiting = set(glossary)
+    for paragraph in list(doctree.findall(prose)):
+        for node, matches in first_uses(paragraph, pattern, glossary, waiting):
+            text, pieces, done = node.astext(), [], 0
+            for name, start in matches:
+                definition = "{}（{}）：{}".format(name, *glossary[name])
+                reference = glossary_link("", name, internal=True, refuri=page + anchor(name), definition=definition)
+                pieces += [nodes.Text(text[done:start]), reference]
+                done = start + len(name)
+            pieces.append(nodes.Text(text[done:]))
+            node.parent.replace(node, [piece for piece in pieces if piece.astext()])
+
+
+def prose(node):
+    """正文的段落；标题、图注等本来就不是 paragraph。"""
+    if not isinstance(node, nodes.paragraph) or {"tutorial-facts"} & set(node["classes"]):
+        return False
+    while node := node.parent:
+        # fold 是 title_marks 折叠的小节
+        if isinstance(node, (nodes.table, nodes.reference)) or node.__class__.__name__ == "fold":
+            return False
+        if {"provenance-box", "tutorial-downloads"} & set(node.get("classes", ())):
+            return False
+    return True
+
+
+def first_uses(paragraph, pattern, glossary, waiting):
+    """依次给出 (文本节点, [(术语, 起点), ...])，并把找到的从 `waiting` 中去掉。"""
+    texts = list(paragraph.findall(nodes.Text))
+    whole = "".join(text.astext() for text in texts)
+    found = {match.start(): match for match in pattern.finditer(whole)}
+    start = 0
+    for text in texts:
+        end = start + len(text.astext())
+        matches = []
+        for position in range(start, end) if plain(text, paragraph) else ():
+            match = found.get(position)
+            if not match or match.end() > end or match[0] not in waiting:
+                continue
+            if match[0] not in EVERYDAY or introduces(whole[match.end() :], glossary[match[0]][0]):
+                waiting.discard(match[0])
+                matches.append((match[0], position - start))
+        if matches:
+            yield text, matches
+        start = end
+
+
+def plain(text, paragraph):
+    """`text` 是普通文字（可以加粗），不在链接、代码或公式里。"""
+    node = text.parent
+    while node is not paragraph:
+        if not isinstance(node, (nodes.strong, nodes.emphasis, nodes.inline)):
+            return False
+        node = node.parent
+    return True
+
+
+def introduces(rest, gloss):
+    """`rest` 以括号里的英文开头，例如“（batch）”“（pooling，有的书作…）”。"""
+    bracket = re.match(r"\s*（([^，、）]+)", rest)
+    return bool(bracket) and re.sub(r"\s+", " ", bracket[1]).lower() in gloss.lower().split("、")
+
+
+def visit_link(self, node):
+    self.body.append(
+        self.starttag(
+            node,
+            "a",
+            "",
+            CLASS="reference internal term",
+            href=node["refuri"],
+            **{"data-definition": node["definition"]},
+        )
+    )
+
+
+def depart_link(self, node):
+    self.body.append("</a>")
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    """样式和脚本只给用得着的页面。"""
+    if pagename in tutorials(app.config) | {PAGE}:
+        app.add_css_file("glossary.css")
+    if pagename in tutorials(app.config):
+        app.add_js_file("glossary.js", loading_method="defer")
