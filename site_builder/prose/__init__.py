@@ -2,6 +2,7 @@
 
 from sphinx.application import Sphinx
 
+from site_builder import nodes
 from site_builder.prose import cards, folds, glossary, lines, mathematics
 
 
@@ -10,8 +11,8 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_transform(folds.MarkTitledSections)
     app.add_transform(lines.JoinChineseLines)
 
-    app.add_node(folds.fold, html=(folds.visit_fold, folds.depart_fold))
-    app.add_node(folds.summary, html=(folds.visit_summary, folds.depart_summary))
+    app.add_node(nodes.fold, html=(folds.visit_fold, folds.depart_fold))
+    app.add_node(nodes.summary, html=(folds.visit_summary, folds.depart_summary))
     app.add_node(folds.pitfall_index)
     app.add_directive("common-errors", folds.CommonErrors)
     app.connect("doctree-read", folds.collect)

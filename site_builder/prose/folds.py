@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from site_builder import store
+from site_builder.nodes import fold, summary
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +26,6 @@ PITFALL = "常见错误："
 OUTPUT = "sphx-glr-script-out"
 #: 一条报错：以异常或警告的名字起头，缩进的后续行也算在内；torchrun 的输出前面有 ``[rank1]: ``。
 MESSAGE = re.compile(r"^(?:\[\w+\]: )?\w*(?:Error|Warning| error): .*(?:\n[ \t]+.*)*", re.M)
-
-
-class fold(nodes.General, nodes.Element):
-    """折叠的一节：第一个子节点是 `summary`。"""
-
-
-class summary(nodes.General, nodes.TextElement):
-    """折叠处的标题。"""
 
 
 class pitfall_index(nodes.General, nodes.Element):

@@ -1,0 +1,20 @@
+"""几步都要认得的节点。"""
+
+from collections.abc import Iterator
+
+from docutils import nodes
+
+
+class fold(nodes.General, nodes.Element):
+    """折叠的一节：第一个子节点是 `summary`。"""
+
+
+class summary(nodes.General, nodes.TextElement):
+    """折叠处的标题。"""
+
+
+def ancestors(node: nodes.Node) -> Iterator[nodes.Element]:
+    """`node` 的上级，由近到远。"""
+    while (parent := node.parent) is not None:
+        yield parent
+        node = parent
