@@ -13,6 +13,14 @@ class summary(nodes.General, nodes.TextElement):
     """折叠处的标题。"""
 
 
+class drawing(nodes.General, nodes.Element):
+    """一幅图：图、`drawing_caption`，和折叠的代码；`explorable` 是互动图的名字或空字符串。"""
+
+
+class drawing_caption(nodes.Part, nodes.TextElement):
+    """图的说明。"""
+
+
 def ancestors(node: nodes.Node) -> Iterator[nodes.Element]:
     """`node` 的上级，由近到远。"""
     while (parent := node.parent) is not None:
