@@ -4,7 +4,7 @@
 
 PyTorch 的核心有三部分：张量库、自动微分（automatic differentiation），以及建在两者之上的神经网络工具。
 本页讲第一部分。
-读完以后，你能创建张量，取出和改写其中的一部分，沿某一维求和，能说出形状不同的两个张量相加会得到什么形状，也分得清哪些操作复制了数据，哪些与原来的张量共享同一块内存。
+读完以后，你能创建张量，取出和改写其中的一部分，沿某一维求和，能说出形状不同的张量相加得到什么形状，也分得清哪些操作复制了数据，哪些与原来的张量共享内存。
 
 **你将学到**：张量的创建与属性、运算与原地运算、索引、形状、``dim`` 的含义、步幅、广播、与 NumPy 共享内存、把张量放到合适的设备上。
 
@@ -20,11 +20,10 @@ PyTorch 的核心有三部分：张量库、自动微分（automatic differentia
 # 零维的是标量（scalar），一维的是向量（vector），二维的是矩阵（matrix），维度（dimension）还可以更多。
 # 各维的大小依次排开，就是这个张量的形状（shape）。
 # 张量很像 NumPy 的数组，另外多了两样本事：能放到 GPU 之类的加速器（accelerator）上运算；能记住自己是怎样算出来的，从而求出导数。
-# 导数是下一页的内容，本页先把张量本身用熟。
-# PyTorch 还有稀疏张量等特殊的种类，本页不涉及。
+# 导数是下一页的内容；稀疏张量等特殊的种类，本页不涉及。
 #
-# 先固定随机种子（random seed），这样在同一台机器上、用同样的版本从头运行，每次都得到相同的随机数。
-# 再各建一个标量、向量和矩阵，看看它们的维数与形状。
+# 先固定随机种子（random seed），这样用同样的版本在同一台机器上从头运行，每次都得到相同的随机数。
+# 再各建一个标量、向量和矩阵。
 
 import torch
 
@@ -35,17 +34,10 @@ vector = torch.tensor([1.0, 2.0, 3.0])
 matrix = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 for tensor in (scalar, vector, matrix):
     print(f"{tensor.ndim} 维，形状 {tuple(tensor.shape)}")
-    print(tensor)
+print(matrix)
 # sphinx_gallery_start_ignore
 assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.tensor([1e-4, 1e4]))
 # sphinx_gallery_end_ignore
-
-# %%
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时的教程开头有一行 ``from __future__ import print_function``，是为 Python 2 准备的，现在可以删去。
-#    当时打印张量还会提出一个公因子，写成 ``tensor(1.00000e-04 * [[...``；现在不再提公因子，数很大、很小或相差悬殊时改用科学记数法。
 
 # %%
 # 创建张量
@@ -58,37 +50,24 @@ assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.te
 
 x = torch.empty(2, 3)
 print(f"{x.shape = }")
-print(f"{x.fill_(7) = }")
-
-# %%
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时打印未初始化的张量偶尔会报 ``RuntimeError: Overflow when unpacking long``，有的教程因此建议“重新生成一次”。
-#    那是打印代码的缺陷，现在已经修复；正确的做法一直是先写入，再读取。
+print(x.fill_(7))
 
 # %%
 # ``torch.rand`` 产生均匀分布的随机数，取值在 :math:`[0, 1)`，能取到 0，取不到 1。
-
-x = torch.rand(5, 3)
-print(x)
-# sphinx_gallery_start_ignore
-assert x.min() >= 0 and x.max() < 1
-# sphinx_gallery_end_ignore
-
-# %%
 # ``torch.zeros`` 产生全 0 的张量，名字末尾的 s 不能省。
 # 参数 ``dtype`` 指定数据类型（data type），其中 ``torch.long`` 是 ``torch.int64`` 的别名。
 # 形状既可以逐个写，也可以写成一个元组，存进变量里反复使用。
-# 打印张量时，默认的浮点类型 ``float32`` 和整数类型 ``int64`` 通常不写出来。
 
-shape = (5, 3)
-x = torch.zeros(shape, dtype=torch.long)
-print(x)
-print(f"{x.dtype = }")
+print(torch.rand(5, 3))
+shape = (2, 3)
+print(torch.zeros(shape, dtype=torch.long))
 # sphinx_gallery_start_ignore
-assert x.dtype is torch.int64 and "dtype" not in str(x) and not hasattr(torch, "zero")
-assert torch.empty(shape).shape == torch.rand(shape).shape == torch.ones(5, 3).shape == shape
+with torch.random.fork_rng():
+    for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        draw = torch.rand(100000, dtype=kind)
+        assert draw.min() >= 0 and draw.max() < 1 and draw.dtype is kind
+    assert torch.rand(shape).shape == torch.empty(shape).shape == torch.ones(2, 3).shape == shape
+assert torch.zeros(shape, dtype=torch.long).dtype is torch.int64 and not hasattr(torch, "zero")
 # sphinx_gallery_end_ignore
 
 # %%
@@ -101,7 +80,8 @@ typo = torch.tensor([5, 5, 3])
 print(tuple(typo.shape))
 
 # %%
-# 逗号多分出了一个元素，数据类型也跟着变了：
+# 逗号多分出了一个元素，数据类型也跟着变了。
+# 打印张量时，默认的 ``float32`` 和 ``int64`` 通常不写出来，可以用 ``dtype`` 查看：
 
 x = torch.tensor([5.5, 3])
 print(f"{x}，{x.dtype}")
@@ -121,34 +101,14 @@ print(f"{typo.new_ones(2, dtype=torch.double).dtype = }")
 print(f"{torch.randn_like(x) = }")
 # sphinx_gallery_start_ignore
 assert typo.new_ones(2).dtype is typo.new_zeros(2).dtype is torch.int64
-assert torch.randn_like(x).shape == torch.ones_like(x).shape == torch.rand_like(x).shape == x.shape
+with torch.random.fork_rng():
+    assert torch.randn_like(x).shape == torch.ones_like(x).shape == torch.rand_like(x).shape == x.shape
+    assert torch.rand_like(x.double()).dtype is torch.float64
 # sphinx_gallery_end_ignore
 
 # %%
-# 常见错误：照整数张量的样子生成正态随机数
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# **现象**：对整数张量用 ``randn_like``，程序报错。
-
-numbers = torch.zeros(5, 3, dtype=torch.long)
-try:
-    torch.randn_like(numbers)
-except NotImplementedError as error:
-    print(f"{type(error).__name__}: {error}")
-
-# %%
-# **原因**：``randn_like`` 沿用了原张量的 ``int64``，而正态分布没有整数的实现。
-#
-# **解决办法**：指定一种浮点类型。
-
-print(f"{torch.randn_like(numbers, dtype=torch.float).dtype = }")
-# sphinx_gallery_start_ignore
-assert torch.randn_like(numbers, dtype=torch.float).dtype is torch.float32
-# sphinx_gallery_end_ignore
-
-# %%
-# 选读：七种写法放在一起
-# ^^^^^^^^^^^^^^^^^^^^^^
+# 选读：创建张量的其他细节
+# ------------------------
 #
 # 下面把几种创建方法各写一遍，看它们的形状与数据类型。
 
@@ -177,11 +137,43 @@ assert torch.tensor([np.float64(1.0)]).dtype is torch.float64
 # sphinx_gallery_end_ignore
 
 # %%
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时的教程开头有一行 ``from __future__ import print_function``，是为 Python 2 准备的，现在可以删去。
+#
+#    当时打印张量会提出一个公因子，写成 ``tensor(1.00000e-04 * [[...``；现在不再提公因子，数很大、很小或相差悬殊时改用科学记数法。
+#
+#    当时打印未初始化的张量偶尔会报 ``RuntimeError: Overflow when unpacking long``，有的教程因此建议“重新生成一次”；那是打印代码的缺陷，现在已经修复，正确的做法一直是先写入，再读取。
+
+# %%
+# 常见错误：照整数张量的样子生成正态随机数
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：对整数张量用 ``randn_like``，程序报错。
+
+numbers = torch.zeros(2, 3, dtype=torch.long)
+try:
+    torch.randn_like(numbers)
+except NotImplementedError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：``randn_like`` 沿用了原张量的 ``int64``，而正态分布没有整数的实现。
+#
+# **解决办法**：指定一种浮点类型。
+
+print(torch.randn_like(numbers, dtype=torch.float))
+# sphinx_gallery_start_ignore
+with torch.random.fork_rng():
+    assert torch.randn_like(numbers, dtype=torch.float).dtype is torch.float32
+# sphinx_gallery_end_ignore
+
+# %%
 # 张量的三个属性
 # --------------
 #
-# 看到一个陌生的张量，先看它的三个属性：形状、数据类型、设备。
-# 许多报错都与这三样有关，把它们打印出来，往往就能看出原因。
+# 看到一个陌生的张量，先打印形状、数据类型、设备，许多报错都与这三样有关。
 
 x = torch.rand(5, 3)
 print(f"{x.shape = }")
@@ -209,11 +201,9 @@ assert x.size() + (1,) == torch.Size([5, 3, 1])
 # 这样的运算是按元素（element-wise）的，也就是说，对应位置上的数各自相加。
 # 下面的 ``torch.equal`` 在形状相同、每个元素也相等时给出 ``True``。
 
-x = torch.rand(2, 3)
-y = torch.rand(2, 3)
+x, y = torch.rand(2, 3), torch.rand(2, 3)
 print(x + y)
-print(f"{torch.equal(torch.add(x, y), x + y) = }")
-print(f"{torch.equal(x.add(y), x + y) = }")
+print(torch.equal(torch.add(x, y), x + y), torch.equal(x.add(y), x + y))
 # sphinx_gallery_start_ignore
 assert torch.equal(torch.add(x, y), x + y) and torch.equal(x.add(y), x + y)
 # sphinx_gallery_end_ignore
@@ -236,11 +226,11 @@ assert returned is y and y.data_ptr() == address and torch.equal(y, total)
 # sphinx_gallery_end_ignore
 
 # %%
-# 按照 PyTorch 的约定，方法名以一个下划线为后缀（suffix）的，都直接改动张量自己，例如前面的 ``fill_``，又如 ``copy_`` 和 ``zero_``。
-# 在 Notebook 里把上面的单元格运行两次，``x`` 就被加了两次。
+# 按照 PyTorch 的约定，方法名以一个下划线为后缀（suffix）的，直接改动张量自己，例如 ``fill_``、``copy_`` 和 ``zero_``。
+# 在 Notebook 里把 ``y.add_(x)`` 运行两次，``x`` 就被加了两次。
 #
-# 反过来，没有这个后缀的写法也可能是原地的，例如给元素赋值，又如 ``a += 1``。
-# 在下面的程序里，``alias`` 是同一个张量的另一个名字。
+# 反过来，给元素赋值和 ``a += 1`` 没有这个后缀，也是原地的。
+# 下面的 ``alias`` 是同一个张量的另一个名字。
 #
 # **先猜一猜**：``alias`` 里是哪三个数？
 
@@ -255,20 +245,17 @@ print(alias.tolist())
 # 而 ``a = a + 1`` 新建一个张量，让名字 ``a`` 改指它，``alias`` 那一个没有变：
 
 a = a + 1
-print(f"{a = }")
-print(f"{alias = }")
+print(f"{a = }, {alias = }")
 # sphinx_gallery_start_ignore
 assert alias.tolist() == [5, 1, 1] and a.tolist() == [6, 2, 2]
 # sphinx_gallery_end_ignore
 
 # %%
-# 原地运算省下一块内存，但有三样代价。
+# 原地运算省下一块内存，但有三样代价，拿不准时就不要用。
 #
 # * 凡是用到这块内存的名字，都会看到改动。
 # * 按元素的原地运算，结果只能保持原来的形状和数据类型。
 # * 自动微分需要的旧值可能被覆盖，那时求导会报错，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
-#
-# 拿不准时就不要用。
 
 # %%
 # 常见错误：把浮点数原地加到整数张量上
@@ -306,36 +293,27 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # 数据类型从低到高分成四类：布尔、整数、浮点数、复数。
 # 类型不同的数相加、相乘时，先统一类型再计算，规则是先看类别，后看位数。
 #
-# * 类别不同，取类别高的一方的类型。
+# * 类别不同，通常取类别高的一方的类型。
 # * 类别相同，通常取能容纳两者的类型。
 # * Python 的数，以及与一维以上的张量一起运算的零维张量，只有类别更高时才影响结果的类型。
 
-integer = torch.ones(2, dtype=torch.int64)
-single = torch.ones(2, dtype=torch.float32)
-double = torch.ones(2, dtype=torch.float64)
+integer = torch.tensor([1, 1])  # int64
+single, double = torch.ones(2), torch.ones(2, dtype=torch.float64)
 print(f"{(integer + single).dtype = }")  # 类别不同
 print(f"{(single + double).dtype = }")  # 类别相同
 print(f"{(single + double[0]).dtype = }")  # 右边是零维张量
 print(f"{(integer + 0.5).dtype = }")  # 右边是 Python 的数
 # sphinx_gallery_start_ignore
-kinds = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
-kinds += [torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128]
-level = lambda kind: 3 if kind.is_complex else 2 if kind.is_floating_point else 1 if kind is not torch.bool else 0
-for i in kinds:
-    for j in kinds:
-        one, other = torch.ones(2, dtype=i), torch.ones(2, dtype=j)
-        result = (one + other).dtype
-        assert result is (one * other).dtype
-        if level(i) > level(j):
-            assert result is i or (level(i) == 3 and j is torch.float64)
-        if level(i) == level(j):
-            assert torch.can_cast(i, result) and torch.can_cast(j, result)
-        if level(i) >= level(j):
-            assert (one + other[0]).dtype is (i if level(i) < 3 else (one + other[0]).dtype)
-        if level(i) >= 1:
-            assert (one + 1).dtype is i and (one[0] + 1).dtype is i
-        if level(i) >= 2:
-            assert (one * 0.5).dtype is i and (one[0] * 0.5).dtype is i
+kinds = [torch.bool, torch.uint8, torch.int8, torch.int64, torch.float16, torch.float32, torch.float64]
+kinds += [torch.complex64, torch.complex128]
+for one, other in ((torch.ones(2, dtype=i), torch.ones(2, dtype=j)) for i in kinds for j in kinds):
+    i, j = one.dtype, other.dtype
+    high, low = ((d.is_complex, d.is_complex or d.is_floating_point, d is not torch.bool) for d in (i, j))
+    result = (one + other).dtype
+    assert result is (one * other).dtype and (high != low or torch.can_cast(j, result))
+    assert high <= low or result is i or {i, j} == {torch.complex64, torch.float64}
+    assert high < low or (one + other[0]).dtype is i
+    assert i is torch.bool or (one + 1).dtype is (one[0] + 1).dtype is i
 # sphinx_gallery_end_ignore
 
 # %%
@@ -355,13 +333,14 @@ assert (pixels + 100).tolist() == [200, 250, 300 % 256] and (pixels + pixels)[2]
 # ^^^^^^^^^^^^^^^^^^^^
 #
 # 类别优先于位数，所以 ``int64`` 加 ``float16`` 得到的是只有 16 位的 ``float16``。
-# 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``。
-# 除法和比较另有规定：整数相除得到浮点数，比较的结果是布尔。
-# 少数整数类型之间没有规定，会报错。
+# 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``；``complex64`` 的实部只有 32 位，遇上 ``float64`` 就变成 ``complex128``。
+# 除法和比较另有规定，整数相除得到浮点数，比较的结果是布尔。
+# ``uint16`` 这样的少数类型与别的整数类型之间没有规定，会报错。
 
 half = torch.ones(2, dtype=torch.float16)
 print(f"{(integer + half).dtype = }")
 print(f"{(half + half.bfloat16()).dtype = }")
+print(f"{(double + torch.ones(2, dtype=torch.complex64)).dtype = }")
 print(f"{(integer / 2).dtype = }")
 print(f"{(integer > 0).dtype = }")
 try:
@@ -380,16 +359,11 @@ assert (integer + half).dtype is torch.float16 and (half + half.bfloat16()).dtyp
 # 有一处不同，PyTorch 的切片只接收正的间隔，写 ``[::-1]`` 会报错，要颠倒顺序就用 ``flip``。
 # 下面的数，十位是行号，个位是列号，便于辨认；程序里的编号则从 0 开始。
 
-grid = torch.tensor([
-    [11, 12, 13],
-    [21, 22, 23],
-    [31, 32, 33],
-    [41, 42, 43],
-])
+grid = torch.tensor([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])
 print(f"{grid[0] = }")  # 第一行
 print(f"{grid[:, 1] = }")  # 第二列
 print(f"{grid[..., -1] = }")  # 最后一维的最后一个，前面各维都取全
-print(f"{grid[1:3, :2] = }")  # 两行两列
+print(grid[1:3, :2])  # 两行两列
 # sphinx_gallery_start_ignore
 assert (grid[:, 1] % 10 == 2).all() and (grid[..., -1] % 10 == 3).all()
 assert grid[1:3, :2].tolist() == [[21, 22], [31, 32]] and grid[0].tolist() == [11, 12, 13]
@@ -472,7 +446,7 @@ plt.show()
 # 用掩码挑选
 # ^^^^^^^^^^
 #
-# 对张量做比较，得到形状相同的布尔张量，常叫作掩码（mask）。
+# 拿张量与一个数比较，得到形状相同的布尔张量，常叫作掩码（mask）。
 
 mask = backup > 30
 print(mask)
@@ -577,7 +551,7 @@ assert table.sum(dim=-1).equal(table.sum(dim=1))
 # sphinx_gallery_end_ignore
 
 # %%
-# 同样的三个结果里，后两个画成图是这样的：
+# 后两个结果画成图：
 
 # 画图：箭头是下标变化的方向，也是相加的方向；写哪一维，哪一维就消失。
 fig, ax = plt.subplots(figsize=(4.8, 3.3), layout="constrained")
@@ -614,7 +588,7 @@ for dim in (0, 1, 2, -1, -2, -3):
 
 # %%
 # 有时要保留这一维，写上 ``keepdim=True``，它的大小就变成 1 而不消失，后面的“广播”一节会用到。
-# 求平均值的 ``mean`` 和求标准差的 ``std`` 也有 ``dim`` 与 ``keepdim``，不过这两个函数不接收整数张量，要先转换成浮点数。
+# 求平均值的 ``mean`` 和求标准差的 ``std`` 也有 ``dim`` 与 ``keepdim``，不过直接用于整数张量会报错，要先转换成浮点数。
 # 找最大值在哪里的 ``argmax`` 也这样用 ``dim``，后面的教程用它找出得分最高的类别。
 
 print(f"{table.sum(dim=1, keepdim=True).shape = }")
@@ -667,7 +641,7 @@ for tensor in (base, transposed, part):
     print(f"形状 {shape}，步幅 {stride}，偏移量 {offset}，存储相同：{same}")
 # sphinx_gallery_start_ignore
 assert (base.stride(), transposed.stride(), part.stride()) == ((4, 1), (1, 4), (4, 1))
-assert torch.rand(2, 3, 5).stride() == (15, 5, 1)
+assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 # sphinx_gallery_end_ignore
 
 # %%
@@ -727,7 +701,7 @@ print(f"{torch.ones(2).view(torch.int32) = }")
 # 连续与不连续
 # ^^^^^^^^^^^^
 #
-# 逐行读一个张量，如果每次恰好前进到存储里的下一个元素，这个张量就是连续（contiguous）的。
+# 逐行读一个张量，也就是让最后一维的下标变得最快，如果每次恰好前进到存储里的下一个元素，这个张量就是连续（contiguous）的。
 # 在这三个张量里，只有 ``base`` 连续，另外两个读的时候要跳：
 
 for tensor in (base, transposed, part):
@@ -737,7 +711,7 @@ assert [tensor.is_contiguous() for tensor in (base, transposed, part)] == [True,
 # sphinx_gallery_end_ignore
 
 # %%
-# 把依次经过的位置画成折线：
+# 这里的数恰好等于所在的位置，画成折线更清楚：
 
 # 画图：逐行读时依次经过的存储位置，连续的张量一格一格地走，另外两个要跳。
 fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.4), sharex=True, sharey=True, layout="constrained")
@@ -785,8 +759,7 @@ assert torch.equal(copied, transposed.contiguous().view(12))
 # ``torch.stack`` 先添一维再叠放，要求形状完全相同。
 # 例如把多张同样大小的图片合成一批，用的就是 ``stack``。
 
-a = torch.zeros(2, 3)
-b = torch.ones(2, 3)
+a, b = torch.zeros(2, 3), torch.ones(2, 3)
 print(f"{torch.cat([a, b]).shape = }")
 print(f"{torch.cat([a, b], dim=1).shape = }")
 print(f"{torch.stack([a, b]).shape = }")
@@ -805,8 +778,8 @@ assert torch.stack([a, b]).shape == (2, 2, 3)
 
 a = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 b = torch.tensor([[10.0, 0.0], [0.0, 100.0]])
-print(f"{a * b = }")
-print(f"{a @ b = }")
+print(a * b)
+print(a @ b)
 print(f"{(torch.rand(2, 3) @ torch.rand(3, 5)).shape = }")
 # sphinx_gallery_start_ignore
 assert torch.equal(a * b, torch.mul(a, b)) and torch.equal(a * b, a.mul(b))
@@ -840,7 +813,7 @@ assert (double * torch.ones(2, 2)).dtype is torch.float64
 # 选读：用 ``out=`` 把结果放进已有的内存
 # --------------------------------------
 #
-# 许多函数可以用 ``out=`` 指定结果放在哪里，返回的就是那个张量本身，用的是它原有的内存。
+# 许多函数可以用 ``out=`` 指定结果放在哪里，形状相符时，返回的就是那个张量本身，用的是它原有的内存。
 # 如果在循环里一次次计算同样形状的结果，可以反复使用同一块内存，不必每次分配。
 # 这样写的运算不能求导，所以训练时很少用到。
 
@@ -956,9 +929,9 @@ print(tuple((torch.rand(5, 1, 3) + torch.rand(4, 3)).shape))
 # sphinx_gallery_start_ignore
 import itertools
 
-for left in itertools.product((1, 2, 3), repeat=3):
+for left in itertools.product((0, 1, 2, 3), repeat=3):
     for size in range(4):
-        for right in itertools.product((1, 2, 3), repeat=size):
+        for right in itertools.product((0, 1, 2, 3), repeat=size):
             padded = (1,) * (3 - size) + right
             fits = all(m == n or 1 in (m, n) for m, n in zip(left, padded))
             try:
@@ -1005,8 +978,7 @@ assert stretched.stride() == (0, 1) and stretched.data_ptr() == row.data_ptr()
 #
 # **现象**：想让 ``a`` 的每一行与 ``b`` 的每一行相加，程序报错，报错里的 ``dimension 0`` 就是合不上的那一维。
 
-a = torch.rand(5, 3)
-b = torch.rand(4, 3)
+a, b = torch.rand(5, 3), torch.rand(4, 3)
 try:
     a + b
 except RuntimeError as error:
@@ -1019,7 +991,6 @@ except RuntimeError as error:
 # 这里用 ``unsqueeze(1)`` 在中间添一维，``(5, 3)`` 变成 ``(5, 1, 3)``，就是刚才那个三维的例子。
 
 pairs = a.unsqueeze(1) + b
-print(f"{a.unsqueeze(1).shape = }")
 print(f"{pairs.shape = }")
 # sphinx_gallery_start_ignore
 assert pairs.shape == (5, 4, 3) and all(pairs[i, j].equal(a[i] + b[j]) for i in range(5) for j in range(4))
@@ -1030,7 +1001,7 @@ assert pairs.shape == (5, 4, 3) and all(pairs[i, j].equal(a[i] + b[j]) for i in 
 # ----------
 #
 # 张量只含一个元素时，不论几维，都可以用 ``item`` 取出对应的 Python 数。
-# 打印张量默认只显示四位小数，``item`` 给出的位数更多，但不因此更准。
+# 打印张量默认最多显示四位小数，``item`` 给出的位数更多，但不因此更准。
 
 x = torch.randn(1)
 print(x)
@@ -1041,7 +1012,7 @@ assert type(torch.tensor(1).item()) is int and type(torch.tensor([[True]]).item(
 # sphinx_gallery_end_ignore
 
 # %%
-# 张量在 GPU 上时，``item`` 要等前面排队的运算都做完，在循环里频繁调用会拖慢程序。
+# 张量在 GPU 上时，``item`` 要等排在前面的运算都做完，在循环里频繁调用会拖慢程序。
 #
 # 张量有多个元素时，先聚合成一个数，或者取其中一个，再用 ``item``；想要全部的数，用 ``tolist``。
 
@@ -1065,11 +1036,9 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：``item`` 只能给出一个数，PyTorch 不知道该取哪一个。
+# **原因**：``item`` 只能给出一个数，这里却有两个。
 #
-# **解决办法**：先聚合成一个数；训练时遇到这个错误，多半是忘了求平均或求和。
-
-print(f"{losses.mean().item() = }")
+# **解决办法**：先聚合成一个数，例如 ``losses.mean().item()``；训练时遇到这个错误，多半是忘了求平均或求和。
 
 # %%
 # 选读：多出来的位数从哪里来
@@ -1116,18 +1085,15 @@ assert b.dtype == torch.float64 and (b == 2).all()
 
 # %%
 # 只有改动发生在原来那块内存里，另一边才看得到。
-#
-# **先猜一猜**：再执行 ``a = a + 1``，``b`` 里是哪五个数？
+# 下面的 ``a = a + 1`` 新建了一个数组，让名字 ``a`` 改指它，``b`` 仍然对着旧的那一块：
 
 a = a + 1
-print(b.tolist())
+print(f"{a}，{b}")
 # sphinx_gallery_start_ignore
 assert (b == 2).all() and not np.shares_memory(a, b.numpy())
 # sphinx_gallery_end_ignore
 
 # %%
-# ``a = a + 1`` 新建了一个数组，名字 ``a`` 改指它，``b`` 仍然对着旧的那一块。
-#
 # 除了 ``from_numpy``，还有两个函数能由数组得到张量：``torch.as_tensor`` 在数据类型和设备都不用换时共享内存，``torch.tensor`` 总是复制。
 
 a = np.ones(5)
@@ -1184,41 +1150,64 @@ plt.show()
 
 # %%
 # 选读：不能直接变成数组的张量
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# ----------------------------
 #
 # 有几种张量不能直接用 ``numpy`` 转换。
-# 在加速器上的，要先用 ``cpu`` 搬回来。
-# NumPy 没有的数据类型，例如 16 位浮点数的一种 ``bfloat16``，要先转换成 ``float32``。
+# 例如在加速器上的张量，要先用 ``cpu`` 搬回来；下面再看两种。
+
+# %%
+# 常见错误：把 ``bfloat16`` 的张量变成数组
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：对 ``bfloat16`` 的张量用 ``numpy``，程序报错。
 
 bfloat = torch.ones(2, dtype=torch.bfloat16)
 try:
     bfloat.numpy()
 except TypeError as error:
     print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：``bfloat16`` 是一种 16 位浮点数，NumPy 没有这种数据类型。
+#
+# **解决办法**：先转换成 ``float32``。
+
 print(f"{bfloat.float().numpy() = }")
 
 # %%
-# 还有一种是正在记录求导过程的张量，也就是 ``requires_grad`` 为 ``True`` 的，下一页才讲到。
-# 报错里建议的 ``detach`` 得到一个不参与求导的张量，但仍然与原张量共享内存，所以不要往这样得到的数组里写数，否则求出的导数可能是错的，而且不报错。
-# 如果要改动数组，再复制一次，例如 ``tracked.detach().numpy().copy()``。
+# 常见错误：对正在记录求导过程的张量用 ``numpy``
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：``requires_grad`` 为 ``True`` 的张量（下一页的主角）不能直接变成数组。
 
 tracked = torch.ones(2, requires_grad=True)
 try:
     tracked.numpy()
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：NumPy 的运算不会被记录下来，导数会在这里断开，所以 PyTorch 要你明说。
+#
+# **解决办法**：先用 ``detach`` 得到一个不参与求导的张量，再转换成数组。
+# 这样得到的数组仍然与原张量共享内存，往里写数可能使求出的导数出错，而且没有提示，所以要改动数组时再复制一次。
+
 array = tracked.detach().numpy()
 print(f"{np.shares_memory(array, tracked.detach().numpy()) = }")
 print(f"{np.shares_memory(array.copy(), tracked.detach().numpy()) = }")
 # sphinx_gallery_start_ignore
-assert np.shares_memory(array, tracked.detach().numpy())
+leaf = torch.ones(2, requires_grad=True)
+square = leaf * leaf
+leaf.detach().numpy()[0] = 100
+square.sum().backward()
+assert leaf.grad[0] == 200  # 应为 2，没有报错
 # sphinx_gallery_end_ignore
 
 # %%
 # 设备：用上 GPU
 # --------------
 #
-# 张量放在哪里，运算就在哪里进行。
+# 张量放在哪里，运算一般就在哪里进行。
 # ``torch.accelerator`` 是各种加速器的统一入口，例如英伟达的 CUDA、苹果的 MPS、英特尔的 XPU。
 # 下面的写法在有没有加速器的机器上都能用，输出取决于运行它的机器。
 
@@ -1232,7 +1221,7 @@ assert (device.type != "cpu") == torch.accelerator.is_available()
 
 # %%
 # 把张量放上去有两种办法：创建时指定 ``device``，或者用 ``to`` 搬过去。
-# 参与同一次运算的张量，一般要在同一个设备上。
+# 一起运算的张量，一般要在同一个设备上。
 
 x = torch.ones(5, 3)
 y = torch.ones_like(x, device=device)  # 直接建在设备上
@@ -1265,7 +1254,7 @@ assert z.to("cpu") is z and z.float() is z and z.to("cpu", torch.double).dtype i
 # 常见错误：以为有加速器，其实没有
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：``current_accelerator`` 给出了一种加速器，或者没有看就写了 ``to("cuda")``，运行时却报错。
+# **现象**：没有确认就写了 ``to("cuda")``，运行时报错，尽管 ``current_accelerator`` 可能给出了一种加速器。
 
 print(f"{torch.accelerator.current_accelerator() = }")
 print(f"{torch.accelerator.is_available() = }")
@@ -1277,7 +1266,7 @@ except (RuntimeError, AssertionError) as error:
 
 # %%
 # **原因**：直接调用 ``current_accelerator``，得到的是这份 PyTorch 为哪种加速器编译，而不是这台机器有没有；只含 CPU 的安装包给出 ``None``。
-# 报错的文字因机器而异：带 CUDA 的安装包找不到驱动时，说 ``Found no NVIDIA driver``；只含 CPU 的安装包，例如 Windows 上直接用 pip 装的，说 ``Torch not compiled with CUDA enabled``，这时要换安装包。
+# 报错的文字因机器而异，例如带 CUDA 的安装包找不到驱动时，说 ``Found no NVIDIA driver``；不含 CUDA 的安装包，例如 Windows 上直接用 pip 装的，说 ``Torch not compiled with CUDA enabled``，要用英伟达的 GPU 就得换安装包。
 #
 # **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``，没有加速器时得到的就是 ``None``。
 
@@ -1294,13 +1283,12 @@ assert (checked is not None) == torch.accelerator.is_available()
 # * 看到陌生的张量，先打印形状、数据类型和设备。
 # * ``torch.empty`` 默认不写入任何数，要先写入再读取。
 # * 后缀 ``_`` 表示原地；``+=`` 和元素赋值没有后缀，也是原地的。
-# * 类型不同的数相加，先看类别，后看位数；``uint8`` 放不下时不报错。
+# * 类型不同的数相加，先看类别，后看位数。
 # * 整数和切片索引、转置、``view`` 得到视图；用掩码读取和 ``clone`` 得到复制的数据；``reshape`` 两种都可能。
 # * ``sum(dim=k)`` 让第 k 维消失，``keepdim=True`` 让它变成 1。
-# * 张量由存储和元数据组成；步幅是沿一维走一步要跨过的元素个数。
+# * 步幅是沿一维走一步，在存储里要跨过的元素个数。
 # * 广播时向右对齐，每一维要么相等，要么其中一个是 1。
 # * ``numpy``、``from_numpy`` 和 ``as_tensor`` 可以共享内存，``torch.tensor`` 总是复制。
-# * 选设备要看 ``is_available``。
 
 # %%
 # 选读：最常用的几种写法，合在一起再运行一遍
@@ -1317,10 +1305,15 @@ print(f"{torch.from_numpy(x.numpy()).data_ptr() == x.data_ptr() = }")
 # 练习
 # ----
 #
-# 1. 不运行，先说出 ``torch.ones(3, 1, 2) + torch.ones(4, 1)`` 的形状。再看 ``torch.ones(3, 2) + torch.ones(3)``：为什么不行，怎样改才能让每一行加上自己的那个数？
-# 2. 设 ``x = torch.arange(12).view(3, 4)``，``y = x[:, ::2]``，其中 ``::2`` 表示隔一列取一列。``y`` 的步幅是多少？``y.view(-1)`` 行不行？执行 ``y.zero_()`` 之后，``x`` 是什么样子？
+# 1. 不运行，先说出 ``torch.ones(3, 1, 2) + torch.ones(4, 1)`` 的形状。
+#    再看 ``torch.ones(3, 2) + torch.ones(3)``：为什么不行，怎样改才能让每一行加上自己的那个数？
+# 2. 设 ``x = torch.arange(12).view(3, 4)``，``y = x[:, ::2]``，其中 ``::2`` 表示隔一列取一列。
+#    ``y`` 的步幅是多少？
+#    ``y.view(-1)`` 行不行？
+#    执行 ``y.zero_()`` 之后，``x`` 是什么样子？
 # 3. 给定 ``data = torch.rand(5, 3)``，不用循环，把每一列变成均值 0、标准差 1；再对每一行做同样的事。
-# 4. ``torch.as_tensor(array, dtype=torch.float32)`` 与 ``array`` 共享内存吗？分 ``array`` 是 ``float64`` 和 ``float32`` 两种情况回答。
+# 4. ``torch.as_tensor(array, dtype=torch.float32)`` 与 ``array`` 共享内存吗？
+#    分 ``array`` 是 ``float64`` 和 ``float32`` 两种情况回答。
 
 # %%
 # 练习 1 的答案
