@@ -55,7 +55,7 @@ print(x.fill_(7))
 # %%
 # ``torch.rand`` 产生均匀分布的随机数，取值在 :math:`[0, 1)`，能取到 0，取不到 1。
 # ``torch.zeros`` 产生全 0 的张量，名字末尾的 s 不能省。
-# 参数 ``dtype`` 指定数据类型（data type），其中 ``torch.long`` 是 ``torch.int64`` 的别名。
+# 参数 ``dtype`` 指定数据类型（data type），其中 ``torch.long`` 是 ``torch.int64`` 的别名，``torch.double`` 是 ``torch.float64`` 的别名。
 # 形状既可以逐个写，也可以写成一个元组，存进变量里反复使用。
 
 print(torch.rand(5, 3))
@@ -232,17 +232,17 @@ assert returned is y and y.data_ptr() == address and torch.equal(y, total)
 # 反过来，给元素赋值和 ``a += 1`` 没有这个后缀，也是原地的。
 # 下面的 ``alias`` 是同一个张量的另一个名字。
 #
-# **先猜一猜**：``alias`` 里是哪三个数？
+# **先猜一猜**：打印出的列表是什么？
 
-a = torch.zeros(3)
+a = torch.tensor([0, 0, 0])
 alias = a
 a += 1
 a[0] = 5
-print(alias.tolist())
+print(alias.tolist())  # 变成列表再打印
 
 # %%
 # 两次改动都写进了同一块内存，所以从 ``alias`` 也看得到。
-# 而 ``a = a + 1`` 新建一个张量，让名字 ``a`` 改指它，``alias`` 那一个没有变：
+# 而 ``a = a + 1`` 新建一个张量，让名字 ``a`` 改指它，``alias`` 指的那一个没有变：
 
 a = a + 1
 print(f"{a = }, {alias = }")
@@ -291,7 +291,7 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # --------------------
 #
 # 数据类型从低到高分成四类：布尔、整数、浮点数、复数。
-# 类型不同的数相加、相乘时，先统一类型再计算，规则是先看类别，后看位数。
+# 类型不同的数相加、相乘时，先统一类型再计算，规则是先看类别，后看位数，也就是类型名里的数字。
 #
 # * 类别不同，通常取类别高的一方的类型。
 # * 类别相同，通常取能容纳两者的类型。
@@ -319,7 +319,7 @@ for one, other in ((torch.ones(2, dtype=i), torch.ones(2, dtype=j)) for i in kin
 # %%
 # 图片的像素常存成 ``uint8``，这种类型只能放 0 到 255。
 # 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``，放不下的从 0 重新数起，也不报错。
-# 因此对像素做运算之前，要先转换成浮点数。
+# 因此对像素做运算之前，要先用 ``float`` 转换成 ``float32``。
 
 pixels = torch.tensor([100, 150, 200], dtype=torch.uint8)
 print(f"{pixels + 100 = }")
@@ -334,7 +334,7 @@ assert (pixels + 100).tolist() == [200, 250, 300 % 256] and (pixels + pixels)[2]
 #
 # 类别优先于位数，所以 ``int64`` 加 ``float16`` 得到的是只有 16 位的 ``float16``。
 # 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``；``complex64`` 的实部只有 32 位，遇上 ``float64`` 就变成 ``complex128``。
-# 除法和比较另有规定，整数相除得到浮点数，比较的结果是布尔。
+# 除法和比较另有规定，整数用 ``/`` 相除得到浮点数，比较的结果是布尔。
 # ``uint16`` 这样的少数类型与别的整数类型之间没有规定，会报错。
 
 half = torch.ones(2, dtype=torch.float16)
@@ -356,7 +356,7 @@ assert (integer + half).dtype is torch.float16 and (half + half.bfloat16()).dtyp
 # ----------
 #
 # 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同：写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点。
-# 有一处不同，PyTorch 的切片只接收正的间隔，写 ``[::-1]`` 会报错，要颠倒顺序就用 ``flip``。
+# 有一处不同，PyTorch 的切片只接收正的间隔，要颠倒顺序就用 ``flip``。
 # 下面的数，十位是行号，个位是列号，便于辨认；程序里的编号则从 0 开始。
 
 grid = torch.tensor([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])
@@ -367,11 +367,6 @@ print(grid[1:3, :2])  # 两行两列
 # sphinx_gallery_start_ignore
 assert (grid[:, 1] % 10 == 2).all() and (grid[..., -1] % 10 == 3).all()
 assert grid[1:3, :2].tolist() == [[21, 22], [31, 32]] and grid[0].tolist() == [11, 12, 13]
-assert grid.flip(0)[0].equal(grid[-1]) and grid.flip(0).data_ptr() != grid.data_ptr()
-try:
-    grid[::-1]
-except ValueError as error:
-    assert "step must be greater than zero" in str(error)
 # sphinx_gallery_end_ignore
 
 # %%
@@ -399,7 +394,6 @@ picture[1, 1:7] = 1  # 一行里的一段
 picture[2:4, 5:7] = 1  # 一小块
 picture[4:7, 4:6] = 1
 picture[2, 1:5] = 0.4
-print(f"{picture[2] = }")
 # sphinx_gallery_start_ignore
 assert picture[0].eq(0).all() and picture[1].sum() == 6
 # sphinx_gallery_end_ignore
@@ -478,6 +472,35 @@ assert lists.tolist() == [-1, 1, -1, 3]
 # sphinx_gallery_end_ignore
 
 # %%
+# 选读：倒着切片
+# --------------
+#
+# 颠倒张量的顺序，写法与列表和 NumPy 数组不同。
+
+# %%
+# 常见错误：切片的间隔是负数
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：列表和 NumPy 数组可以写 ``[::-1]``，张量这样写则报错。
+
+try:
+    grid[::-1]
+except ValueError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：PyTorch 的切片只接收正的间隔。
+#
+# **解决办法**：用 ``flip`` 指定要颠倒的维，得到的是复制出来的张量，不是视图。
+
+print(grid.flip(0))
+# sphinx_gallery_start_ignore
+for flipped, start in ((grid.flip(0), grid[-1, 0]), (grid.flip(1), grid[0, -1]), (torch.ones(1).flip(0), 1)):
+    assert flipped.flatten()[0] == start
+assert grid.flip(0).data_ptr() != grid.data_ptr()
+# sphinx_gallery_end_ignore
+
+# %%
 # 改变形状
 # --------
 #
@@ -551,7 +574,7 @@ assert table.sum(dim=-1).equal(table.sum(dim=1))
 # sphinx_gallery_end_ignore
 
 # %%
-# 后两个结果画成图：
+# 把后两个结果画成图：
 
 # 画图：箭头是下标变化的方向，也是相加的方向；写哪一维，哪一维就消失。
 fig, ax = plt.subplots(figsize=(4.8, 3.3), layout="constrained")
@@ -565,7 +588,7 @@ for j in range(3):
 for i in range(2):
     ax.annotate("", (4.1, -i - 0.5), (3.1, -i - 0.5), arrowprops=arrow)
 ax.text(3.2, -3.7, "sum(dim=0)，形状 (3,)", fontsize=11, va="center")
-ax.text(5.4, -1, "sum(dim=1)\n形状 (2,)", fontsize=11, va="center")
+ax.text(5.4, -1, "sum(dim=1)\n形状 (2,)", fontsize=11, va="center", linespacing=1.35)
 ax.set(xlim=(-0.1, 7.9), ylim=(-4.3, 0.1), aspect="equal")
 ax.axis("off")
 fig.suptitle("一个 (2, 3) 的张量沿两个方向求和", fontsize=12)
@@ -603,6 +626,49 @@ for reduce in (torch.mean, torch.std):
         continue
     raise AssertionError
 # sphinx_gallery_end_ignore
+
+# %%
+# 选读：与 ``dim`` 有关的两种报错
+# -------------------------------
+#
+# 第一次用 ``dim`` 时，容易遇到下面两种报错。
+
+# %%
+# 常见错误：对整数张量求平均值
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：``sum`` 没有问题，换成 ``mean`` 就报错。
+
+try:
+    table.mean(dim=0)
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：平均值一般不是整数，PyTorch 不替你选用哪一种浮点类型。
+#
+# **解决办法**：先转换成浮点数，或者用 ``dtype`` 指定结果的类型。
+
+print(f"{table.float().mean(dim=0) = }")
+print(f"{table.mean(dim=0, dtype=torch.float32) = }")
+
+# %%
+# 常见错误：``dim`` 超出范围
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：想沿“第二维”求和，写了 ``dim=2``，程序报错。
+
+try:
+    table.sum(dim=2)
+except IndexError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：维从 0 编号，二维张量的 ``dim`` 只能是 0 和 1，或者倒着数的 -1 和 -2。
+#
+# **解决办法**：先打印 ``ndim`` 看有几维；要最后一维时，写 ``-1`` 最稳妥。
+
+print(f"{table.ndim = }, {table.sum(dim=-1) = }")
 
 # %%
 # 内存里的张量：存储与步幅
@@ -646,7 +712,7 @@ assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 
 # %%
 # 下图最上面的一条是存储，格中的数恰好等于它所在的位置，粗框标出切片用到的位置。
-# 在本站的网页上，可以选择转置、切片等操作，把指针移到一个元素上，看它在存储里的位置怎样由步幅和偏移量算出。
+# 在本站的网页上，可以选择转置、切片、``contiguous`` 等操作，选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
 
 # 画图（strides）：看颜色，转置之后原来的一行成了一列，而上面那一条存储没有变。
 
@@ -702,7 +768,7 @@ print(f"{torch.ones(2).view(torch.int32) = }")
 # ^^^^^^^^^^^^
 #
 # 逐行读一个张量，也就是让最后一维的下标变得最快，如果每次恰好前进到存储里的下一个元素，这个张量就是连续（contiguous）的。
-# 在这三个张量里，只有 ``base`` 连续，另外两个读的时候要跳：
+# 下面用 ``flatten`` 逐行读出一串数，三个张量里只有 ``base`` 连续，另外两个要跳：
 
 for tensor in (base, transposed, part):
     print(f"{tensor.flatten().tolist()}，{tensor.is_contiguous() = }")
@@ -740,10 +806,11 @@ except RuntimeError as error:
 # **原因**：``view`` 只换元数据，不动数据；而逐行读 ``transposed`` 时，相邻两数的间隔忽大忽小，没有哪个步幅能读出这一串数。
 #
 # **解决办法**：改用 ``reshape``，能不复制就不复制，不得已时才复制。
-# 也就是说，``reshape`` 有时返回视图，有时返回一份新数据，所以不要依赖对它的结果做原地改动。
+# 也就是说，``reshape`` 有时返回视图，有时返回一份新数据，所以不要原地改动它的结果。
+# 也可以先用 ``contiguous`` 得到一份连续的数据，再用 ``view``。
 
 shared = base.reshape(12)
-copied = transposed.reshape(12)
+copied = transposed.reshape(12)  # 同 transposed.contiguous().view(12)
 print(f"{shared.data_ptr() == base.data_ptr() = }")
 print(f"{copied.data_ptr() == transposed.data_ptr() = }")
 # sphinx_gallery_start_ignore
@@ -916,7 +983,9 @@ fig.suptitle("广播：小的张量沿大小为 1 的维重复使用", fontsize=
 plt.show()
 
 # %%
-# 再看一个三维的例子，``(5, 1, 3)`` 加 ``(4, 3)``，向右对齐写成两行::
+# 再看一个三维的例子，``(5, 1, 3)`` 加 ``(4, 3)``，向右对齐写成两行：
+#
+# ::
 #
 #     5  1  3
 #        4  3
@@ -1134,7 +1203,7 @@ assert list(shares.values()) == [True, True, True, False, False, False]
 # 画图：上面三种写法连到同一块内存，下面三种各有一块新的。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 box = {"edgecolor": "0.4", "linewidth": 1.5}
-middle = {"fontsize": 11, "ha": "center", "va": "center"}
+middle = {"fontsize": 11, "ha": "center", "va": "center", "linespacing": 1.35}
 ax.add_patch(plt.Rectangle((7, 2.7), 3, 2.6, facecolor=to_rgba("C0", 0.3), **box))
 ax.text(8.5, 4, "array\n的内存", **middle)
 for y, (name, shared) in zip(range(5, -1, -1), shares.items()):
@@ -1168,7 +1237,7 @@ except TypeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：``bfloat16`` 是一种 16 位浮点数，NumPy 没有这种数据类型。
+# **原因**：``bfloat16`` 是一种 16 位浮点数，NumPy 自己没有这种数据类型。
 #
 # **解决办法**：先转换成 ``float32``。
 
@@ -1178,7 +1247,7 @@ print(f"{bfloat.float().numpy() = }")
 # 常见错误：对正在记录求导过程的张量用 ``numpy``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：``requires_grad`` 为 ``True`` 的张量（下一页的主角）不能直接变成数组。
+# **现象**：对 ``requires_grad`` 为 ``True`` 的张量（下一页才讲）用 ``numpy``，程序报错。
 
 tracked = torch.ones(2, requires_grad=True)
 try:
@@ -1280,7 +1349,6 @@ assert (checked is not None) == torch.accelerator.is_available()
 # 小结
 # ----
 #
-# * 看到陌生的张量，先打印形状、数据类型和设备。
 # * ``torch.empty`` 默认不写入任何数，要先写入再读取。
 # * 后缀 ``_`` 表示原地；``+=`` 和元素赋值没有后缀，也是原地的。
 # * 类型不同的数相加，先看类别，后看位数。
