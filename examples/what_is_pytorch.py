@@ -94,11 +94,11 @@ assert torch.tensor([True, 2]).dtype is torch.int64 and torch.tensor([[1, 2], [3
 # %%
 # 也可以照着已有的张量来建。
 # ``new_ones``、``new_zeros`` 要给出形状，数据类型和设备（device）沿用原张量，除非另外指定。
-# 名字以 ``_like`` 结尾的函数连形状也沿用，例如 ``zeros_like``、``ones_like``、``rand_like`` 和 ``randn_like``，其中 ``randn`` 取自标准正态分布，因此有正有负。
+# 名字以 ``_like`` 结尾的函数连形状也沿用，例如 ``zeros_like``、``ones_like``、``rand_like`` 和 ``randn_like``，其中 ``randn`` 取自标准正态分布，因此会有负数。
 
 print(f"{typo.new_ones(2).dtype = }")  # 沿用 int64
 print(f"{typo.new_ones(2, dtype=torch.double).dtype = }")
-print(f"{torch.randn_like(x) = }")
+print(torch.randn_like(torch.zeros(shape)))
 # sphinx_gallery_start_ignore
 assert typo.new_ones(2).dtype is typo.new_zeros(2).dtype is torch.int64
 with torch.random.fork_rng():
@@ -273,10 +273,15 @@ except RuntimeError as error:
 # **原因**：结果应当是浮点数，而 ``counts`` 的内存里只能放 ``int64``。
 #
 # **解决办法**：不用原地运算，让 PyTorch 为结果新建一个浮点张量。
+# 另外要当心，直接赋值 ``counts[0] = 0.5`` 并不报错，小数部分会被舍去。
 
 print(f"{counts + 0.5 = }")
 # sphinx_gallery_start_ignore
 assert (counts + 0.5).dtype is torch.float32
+for value, kept in ((0.5, 0), (1.9, 1), (-1.9, -1)):
+    counts[0] = value
+    assert counts[0] == kept
+counts.zero_()
 assert torch.zeros(1).add_(torch.ones(1, dtype=torch.double)).dtype is torch.float32
 for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 3))):
     try:
