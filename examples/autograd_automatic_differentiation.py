@@ -4,7 +4,7 @@
 
 训练神经网络的每一步都要回答同一个问题：每个参数改动一点点，损失会怎样变。
 回答这个问题的数叫梯度（gradient），在 PyTorch 里求梯度的是 ``torch.autograd``。
-读完本页，你能用手算核对 ``backward()`` 给出的每一个数，知道梯度存在哪里、什么时候要清零，也能让一部分运算不参加求导。
+读完本页，你能用手算核对 ``backward()`` 给出的数，知道梯度存在哪里、什么时候要清零，也能让一部分运算不参加求导。
 
 **你将学到**：用数值理解梯度、让 PyTorch 记录运算、反向传播、叶张量与梯度累积、``no_grad``、``inference_mode`` 与 ``detach()``、学习率与清零。
 选读部分讲向量-雅可比积、高阶导数、有限差分和钩子。
@@ -48,7 +48,7 @@ print(f"沿偏置的斜率：{(loss_at(2.0, 1.0 + step) - start) / step:.3f}")
 #
 # 这样逐个去试有两个缺点。
 # 一是步子不是无限小，得到的只是近似；二是每个参数都要把损失重新算一遍，而实际的网络常有几百万个参数。
-# autograd 换了一种办法，它分两段进行。
+# autograd 用的办法分两段。
 # **前向传播**（forward propagation）由输入和参数算出预测和损失，同时记下做过的运算。
 # **反向传播**（backpropagation）从损失出发，沿着记下的运算倒着走，用链式法则一次求出损失对所有参数的偏导数。
 #
@@ -89,24 +89,24 @@ print(f"{weight.grad.item() * 0.01 + bias.grad.item() * 0.01:.2f}")
 
 # %%
 # 再与实际的变化比较。
-# 梯度只描述这一点附近的情况：改动越小，估计越准。
+# 梯度描述的是这一点附近的情况，所以改动越小，估计一般越准。
 
-for change in (1.0, 0.1, 0.01, 0.001):
+for change in (2.0, 1.0, 0.1, 0.01):
     predicted = (-18.0 - 6.0) * change
     actual = loss_at(2.0 + change, 1.0 + change) - loss_at(2.0, 1.0)
-    print(f"各加 {change:<5}：估计 {predicted:8.4f}，实际 {actual:8.4f}")
+    print(f"各加 {change:<4}：估计 {predicted:8.4f}，实际 {actual:8.4f}")
 # sphinx_gallery_start_ignore
-assert actual < 0 and abs(predicted - actual) < 1e-4
+assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > loss_at(2.0, 1.0)
 # sphinx_gallery_end_ignore
 
 # %%
-# 改动 1 的时候，损失不降反升。
+# 各加 2 的时候，估计与实际连正负号都不同，损失不降反升。
 # 所以训练时每次只走一小步，走到新的地方再重新求梯度。
 #
 # 下图画出了这次计算的每一步。
 # 数值从上往下算到损失，梯度从损失的 1 出发往上走，每经过一步运算，就乘以这一步的导数。
 # 例如平方这一步的导数是 :math:`2 \times (-3) = -6`，乘以 3 这一步的导数是 3，所以权重的梯度是 :math:`-6 \times 3 = -18`。
-# 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的。
+# 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的，还可以换成后面的 ``out``。
 
 # 画图（backward）：每个箭头旁，左边是往下算出的数值，右边是往上传回的梯度。
 import matplotlib.pyplot as plt
@@ -240,10 +240,14 @@ print(out)
 # %%
 # autograd 只对可微的运算有效。
 # 比较大小、求最大值的位置、转换成整数，都没有导数可言，结果的 ``requires_grad`` 是 ``False``，梯度也传不过去。
+# 只在个别点不可微的运算可以照常使用，例如 ``abs()`` 在 0 处没有导数，PyTorch 约定取 0。
 
 print((x > 0).requires_grad, x.argmax().requires_grad, x.long().requires_grad)
 # sphinx_gallery_start_ignore
 assert not any(t.requires_grad for t in (x > 0, x == 1, x.argmax(), x.argsort(), x.long(), x.int(), x.bool()))
+zero_ = torch.zeros(1, requires_grad=True)
+zero_.abs().backward()
+assert zero_.grad.item() == 0.0
 # sphinx_gallery_end_ignore
 
 # %%
@@ -465,7 +469,8 @@ assert x.is_leaf and not y.is_leaf and torch.equal(y.grad, torch.full((2, 2), 4.
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：读到的 ``grad`` 是 ``None``，程序没有停下，只给出一条警告。
-# 最容易上当的是下面的 ``w``，它看起来像一个参数，其实是乘以 0.01 的结果，不是叶张量。
+# 最容易上当的是下面的 ``w``，``w`` 看起来像一个参数，其实是乘以 0.01 的结果，不是叶张量。
+# 下面用 ``warnings`` 模块把警告收集起来，再打印。
 
 import warnings
 
@@ -498,24 +503,32 @@ print(f"{w.is_leaf = }, {w.grad = }")
 #
 # 如果同一个参数在一次前向传播里用了几次，几条路径传来的梯度要相加。
 # 这件事在一次 ``backward()`` 之内完成，梯度先加好，再写进 ``grad``。
-# 下面注册一个函数，让 PyTorch 每次写完 ``w.grad`` 之后都调用它。
+# 下面注册一个函数，PyTorch 每次写完 ``w.grad`` 就调用这个函数，把写好的值打印出来。
 #
-# **先猜一猜**：``w`` 用了三次，导数是 :math:`3 + 2w + 1`，下面会打印几行，数值是多少？
+# **先猜一猜**：``w`` 用了三次，导数是 :math:`3 + 2w + 1`，在 :math:`w = 2` 处打印出的是什么？
 
 w = torch.tensor(2.0, requires_grad=True)
-w.register_post_accumulate_grad_hook(lambda tensor: print(f"写入 {tensor.grad.item()}"))
+w.register_post_accumulate_grad_hook(lambda tensor: print(tensor.grad.item()))
 (3 * w + w * w + w).backward()
+# sphinx_gallery_start_ignore
+for use in (lambda t: t * t * t, lambda t: t.sin() + t.exp() + t, lambda t: sum(t * i for i in range(9))):
+    t_ = torch.tensor(0.5, requires_grad=True)
+    writes = []
+    t_.register_post_accumulate_grad_hook(lambda tensor, writes=writes: writes.append(tensor.grad.item()))
+    use(t_).backward()
+    assert len(writes) == 1
+# sphinx_gallery_end_ignore
 
 # %%
-# 只写入了一次。
+# 只打印了一行，也就是只写入了一次，写入的已经是三条路径的和。
 # 那么 ``AccumulateGrad`` 名字里的累积（accumulate）是指什么呢？
-# 是指几次 ``backward()`` 之间：``grad`` 里已经有数时，新的梯度加上去，而不是覆盖。
+# 累积发生在几次 ``backward()`` 之间，如果 ``grad`` 里已经有数，新的梯度就加上去，而不是覆盖。
 # 下面把前向和反向传播完整地做两遍。
 #
 # **先猜一猜**：打印的第二个数是多少？
 
 x = torch.ones(2, 2, requires_grad=True)
-for step in (1, 2):
+for _ in range(2):
     (3 * (x + 2) ** 2).mean().backward()
     print(x.grad[0, 0].item())
 # sphinx_gallery_start_ignore
@@ -602,7 +615,7 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # --------------------
 #
 # 评估模型、用模型作预测，或者更新参数时，都不需要梯度，这时还建计算图，只是白费内存和时间。
-# 把代码放进 ``with torch.no_grad():``，其中由运算算出的新数值就不被跟踪（视图没有新的数值，仍沿用原张量的标记）。
+# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪（视图和原地运算的结果不是新的数据，仍沿用原张量的标记）。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
 
@@ -614,7 +627,8 @@ print(x.requires_grad, outside.requires_grad, inside.requires_grad)
 # sphinx_gallery_start_ignore
 with torch.no_grad():
     assert not any(t.requires_grad for t in (x * 2, x.sum(), x.exp(), torch.cat([x, x]), x.to(torch.float64)))
-    assert x.view(3, 1).requires_grad and (outside[0].requires_grad)
+    assert x.view(3, 1).requires_grad and outside[0].requires_grad
+    assert (x * 2).add_(1).requires_grad is False and outside.clone().requires_grad is False
 # sphinx_gallery_end_ignore
 
 # %%
@@ -652,7 +666,8 @@ assert w.is_leaf and w.requires_grad
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 如果结果以后也不会参加求导，可以改用 ``torch.inference_mode()``。
-# 它比 ``no_grad`` 多省去一些记录工作，限制也更多：块内新建的张量以后不能再用于需要梯度的运算，如果那个运算要存下它们的值，就会报错。
+# ``inference_mode`` 比 ``no_grad`` 多省去一些记录工作，限制也更多。
+# 块内新建的张量，以后如果用在需要梯度的运算里，而那个运算要存下这个张量的值，就会报错。
 
 with torch.inference_mode():
     features = torch.ones(2) * 2
@@ -666,12 +681,12 @@ assert features.is_inference() and (features + w).requires_grad  # 加法不存�
 # sphinx_gallery_end_ignore
 
 # %%
-# detach：取出数值，与原张量共享内存
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# ``detach()``：取出数值，与原张量共享内存
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 前两种办法管一段代码，``detach()``（分离）管一个张量。
 # ``detach()`` 返回一个新张量，值相同，与原张量共享内存，但不在计算图里，原来的张量仍然被跟踪。
-# ``data_ptr()`` 是数据在内存里的起点，两者相同，说明没有复制。
+# ``data_ptr()`` 是首个元素的内存地址，两者相同，说明没有复制。
 
 x = torch.ones(3, requires_grad=True)
 y = x.detach()
@@ -697,8 +712,8 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error).split(' Hint')[0]}")
 
 # %%
-# **原因**：PyTorch 给张量的数据记着“版本号”，用 PyTorch 的原地运算改一次，版本号就增加；视图和 ``detach()`` 的结果与原张量共用一个版本号。
-# 存下的是版本 0，现在是版本 1，说明存下的值已经不是原来的值。
+# **原因**：PyTorch 给张量的数据记着“版本号”，用 PyTorch 的原地运算改一次，版本号就增加；视图和 ``detach()`` 的结果与原张量共用一个版本号（在 ``inference_mode`` 里新建的张量没有版本号）。
+# 错误信息里的两个版本号不同，说明存下的值已经不是原来的值。
 #
 # 更危险的是绕过版本号的改动。
 # ``detach().numpy()`` 得到的数组也共享内存，而 NumPy 不知道版本号。
@@ -710,6 +725,11 @@ print(f"得到的梯度：{a.grad}")
 print(f"正确的梯度：{a.detach().exp()}")
 # sphinx_gallery_start_ignore
 assert torch.equal(a.grad, torch.zeros(3)) and e._version == 0
+base_ = torch.zeros(4)
+base_[:2].add_(1)
+base_.detach().add_(1)
+base_.view(2, 2)[0, 0] = 5
+assert base_._version == base_[1:].detach()._version == 3
 # sphinx_gallery_end_ignore
 
 # %%
@@ -739,12 +759,19 @@ except RuntimeError as error:
 # %%
 # **原因**：从参数到损失的路断了，可能是在 ``no_grad`` 里做了前向传播，也可能是中途用了 ``detach()``、``item()``、NumPy 或不可微的运算。
 #
-# **解决办法**：从 ``loss`` 往前逐个检查 ``requires_grad``，找到最先变成 ``False`` 的那一步。
+# 如果有几条路，只断了其中一条，就不会报错，只是那条路上的参数得不到梯度，``grad`` 是 ``None``。
+#
+# **解决办法**：沿着前向传播的顺序逐个检查 ``requires_grad``，找到从 ``True`` 变成 ``False`` 的那一步。
 # 这里把前向传播移出 ``no_grad`` 即可。
 
 loss = (w**2).sum()
 loss.backward()
 print(f"{loss.requires_grad = }")
+# sphinx_gallery_start_ignore
+one_, two_ = torch.ones(1, requires_grad=True), torch.ones(1, requires_grad=True)
+(one_ * 2 + (two_ * 3).detach()).backward()
+assert one_.grad.item() == 2 and two_.grad is None
+# sphinx_gallery_end_ignore
 
 # %%
 # 选读：为什么不用 ``.data``
@@ -784,7 +811,8 @@ targets = 2 * inputs + 1 + 0.1 * torch.randn(64)
 
 # %%
 # 训练就是把下面四件事重复许多遍：清零、前向传播、反向传播、更新。
-# 更新由优化器（optimizer）来做，这里用 ``torch.optim.SGD``；不用动量时，它的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate）乘以梯度。
+# 更新由优化器（optimizer）来做，这里用 ``torch.optim.SGD``。
+# 不用动量时，优化器的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate）乘以梯度。
 # 动量（momentum）让每一步除了当前的梯度，还带上以往的梯度，以往的梯度按这个系数逐步衰减，0 表示不用。
 # 函数还有一个开关 ``clear``，决定是否清零，留给后面的实验。
 
@@ -820,7 +848,7 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 
 # %%
 # 学习率决定一步走多远。
-# 太小，走了 100 步还没到；合适，就接近 2 和 1；太大，每一步都越过谷底，而且越走越远，损失不断变大。
+# 太小，走了 100 步还没到；合适，就接近 2 和 1；太大，每一步都越过谷底，落到对面更远的地方，损失越来越大。
 # 下图上半部分是学习率 0.1 时，直线在训练中怎样移动，下半部分是三种学习率的损失。
 # 在本站的网页上，可以选择学习率、动量和是否清零，逐步看直线怎样移动。
 
@@ -884,10 +912,10 @@ plt.show()
 
 # %%
 # 这次运行里，损失只是振荡。
-# 换一种设置，后果可能更坏，例如再加上动量，损失就越来越大：
+# 换一种设置，后果可能更坏，例如动量设为 0.9，损失就发散了。
 
-print(f"{train(0.1, momentum=0.9)[-1][2]:.2g}")
-print(f"{train(0.1, momentum=0.9, clear=False)[-1][2]:.2g}")
+for name, clear in (("每步清零", True), ("忘记清零", False)):
+    print(f"动量 0.9，{name}：最后的损失 {train(0.1, momentum=0.9, clear=clear)[-1][2]:.2g}")
 
 # %%
 # .. admonition:: 2018 年的写法
@@ -898,7 +926,7 @@ print(f"{train(0.1, momentum=0.9, clear=False)[-1][2]:.2g}")
 #    旧代码如果在清零之后紧接着读 ``grad.sum()``，现在会因为 ``None`` 而报错。
 
 # %%
-# 两种清零并排看：
+# 下面把两种清零并排来看。
 
 p = torch.tensor(1.0, requires_grad=True)
 optimizer = torch.optim.SGD([p], lr=0.1)
@@ -941,7 +969,8 @@ for weights_ in (torch.ones(3), torch.tensor([0.0, -1.0, 0.5])):
 # sphinx_gallery_end_ignore
 
 # %%
-# 所以 ``backward()`` 的参数 ``gradient`` 不是用来“指定形状”的，它的每个数都乘在相应输出的导数上；形状必须与输出相同，给错了会得到另一条错误。
+# 所以 ``backward()`` 的参数 ``gradient`` 不是用来“指定形状”的，里面的每个数都乘在相应输出的导数上。
+# ``gradient`` 的形状必须与输出相同，给错了会得到另一条错误。
 
 y = f(x)
 try:
@@ -978,7 +1007,7 @@ except RuntimeError as error:
 #
 # 为什么恰好是这个式子？
 # 如果后面有一个标量损失 :math:`l = g(\vec y)`，取 :math:`v_i = \partial l/\partial y_i`，那么 :math:`J^{\mathsf T}\vec v` 的第 :math:`j` 个分量是 :math:`\sum_i \frac{\partial y_i}{\partial x_j}\frac{\partial l}{\partial y_i} = \frac{\partial l}{\partial x_j}`，正是链式法则。
-# 反向传播经过计算图里的一步运算，做的就是一次这样的乘法。
+# 对实数的张量，反向传播经过计算图里的一步运算，做的就是一次这样的乘法。
 #
 # ``torch.func.jacrev`` 把一个函数变成“求它的雅可比矩阵”的函数，内部对 :math:`\vec v = \vec e_1, \vec e_2, \dots` 一并求出各个向量-雅可比积，每一个给出 :math:`J` 的一行。
 # ``torch.autograd.functional.jacobian`` 是较早的写法，给出同一个矩阵。
@@ -1016,7 +1045,7 @@ torch.testing.assert_close(x.grad, through_loss)
 # ^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 雅可比-向量积（Jacobian-vector product，JVP）的名字只差一个顺序，却是另一件事。
-# 它算的是 :math:`J\vec u`，其中 :math:`\vec u` 与**输入**形状相同，说明输入沿 :math:`\vec u` 动一点时，输出怎样动。
+# JVP 算的是 :math:`J\vec u`，其中 :math:`\vec u` 与**输入**形状相同，说明输入沿 :math:`\vec u` 动一点时，输出怎样动。
 # 训练时参数极多而损失只有一个数，:math:`J` 只有一行，一次 VJP 就得到全部梯度，而用 JVP 要对每个参数各做一次，所以训练用的是 VJP，也就是反向模式。
 
 u = torch.tensor([1.0, -1.0])
@@ -1085,7 +1114,7 @@ assert len(counts) > 1
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    当时的教程把这个例子的输出写成 ``[102.4, 1024, 0.1024]``，没有给出种子，好像它是定数。
+#    当时的教程把这个例子的输出写成 ``[102.4, 1024, 0.1024]``，没有给出种子，好像这是定数。
 #    现在知道，那只是 :math:`k = 10` 时的结果。
 
 # %%
@@ -1134,7 +1163,7 @@ assert (first.item(), second.item(), x.grad) == (27.0, 18.0, None)
 #
 #    f'(x) \approx \frac{f(x + h) - f(x - h)}{2h}
 #
-# 它不需要知道 :math:`f` 里面是什么，因此可以独立地检验 autograd。
+# 有限差分不需要知道 :math:`f` 里面是什么，因此可以独立地检验 autograd。
 # 取 :math:`f(x) = e^{\sin x}`，它的导数是 :math:`\cos x\, e^{\sin x}`，在 50 个点上比较。
 
 def curve(x):
@@ -1181,7 +1210,7 @@ print(f"float32 中 autograd 的误差 {rounding:.0e}")
 # %%
 # 把误差画成 :math:`h` 的函数，横轴和纵轴都用对数刻度。
 
-# 画图：有限差分的误差先降后升，autograd 没有步长要挑，误差更低。
+# 画图：有限差分的误差先降后升，autograd 没有 h 要挑，同用 float32 时误差更低。
 def draw_errors():
     fig, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     for dtype, marker, place in ((torch.float32, "o", (1e-6, 0.6)), (torch.float64, "s", (6e-13, 1e-9))):
@@ -1202,7 +1231,7 @@ plt.show()
 # 起初误差随 :math:`h^2` 下降，因为公式只是近似，这一部分叫截断误差。
 # 越过谷底，误差反而上升，因为 :math:`f(x+h)` 与 :math:`f(x-h)` 越来越接近，相减之后剩下的主要是舍入误差，除以很小的 :math:`2h` 又把它放大。
 # float32 的有效数字少，所以谷底来得更早，也更高。
-# 左端的平台，是 :math:`h` 小到 :math:`f(x+h)` 与 :math:`f(x-h)` 舍入成同一个数，差恒为零，误差就是导数本身。
+# float32 左端的平台，是 :math:`h` 小到 :math:`f(x+h)` 与 :math:`f(x-h)` 舍入成同一个数，差恒为零，误差就是导数本身。
 # autograd 不做这样的减法，也没有 :math:`h` 要挑。
 
 ratio = errors[torch.float64][0] / errors[torch.float64][2]
@@ -1219,7 +1248,7 @@ assert low[torch.float32] > low[torch.float64]
 # 现成的工具：gradcheck
 # ^^^^^^^^^^^^^^^^^^^^^
 #
-# ``torch.autograd.gradcheck`` 做的就是这件事，它用有限差分得出雅可比矩阵，再与 autograd 的结果比较。
+# ``torch.autograd.gradcheck`` 做的就是这件事：用有限差分得出雅可比矩阵，再与 autograd 的结果比较。
 # 输入要用 float64，原因刚刚看到了。
 # 下面第二个函数故意用 ``detach()`` 切断一半梯度，值仍是 :math:`x^2`，梯度却成了 :math:`x`。
 
@@ -1270,7 +1299,7 @@ square.grad_fn.register_hook(
 (square * 3).mean().backward()
 
 # %%
-# 前两个数是这个节点沿左右两条边传出的，最后一个数是它收到的，都只取了左上角的一个元素。
+# 前两个数是这个节点沿左右两条边传出的梯度，最后一个数是这个节点收到的梯度，都只取了左上角的一个元素。
 #
 # 如果只想看反向传播执行了哪些节点，不必写钩子：运行脚本之前把环境变量 ``TORCH_LOGS`` 设为 ``+autograd``，每个节点执行时会在标准错误上留下一行日志。
 # 在 Linux 和 macOS 的终端里写 ``TORCH_LOGS="+autograd" python 脚本名.py``；在 Windows 的 PowerShell 里先写 ``$env:TORCH_LOGS = "+autograd"``，再运行脚本。
@@ -1295,27 +1324,38 @@ assert torch.equal(x.grad, torch.full((2, 2), 3.0))
 # %%
 # - 梯度说明参数改动一点点时损失怎样变，只在当前这一点附近有效，所以训练时每次走一小步。
 # - ``requires_grad=True`` 让可微运算被记录；记下的节点连成一张有向无环图，每次前向传播重新建立。
-# - ``backward()`` 从标量出发走回叶张量。一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
+# - ``backward()`` 从标量出发走回叶张量。
+#   一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
 # - 图里有释放了的中间值时，不能走第二次；通常的办法是重新做前向传播。
 # - ``no_grad`` 和 ``inference_mode`` 让一段代码不被记录，``detach()`` 返回共享内存的新张量；要改动 ``detach()`` 的结果，先 ``clone()``。
-# - 忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能越来越大。
+# - 学习率决定一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
 
 # %%
 # 练习
 # ----
 #
-# 1. 设 ``a = torch.tensor([2.0, 3.0], requires_grad=True)``，``b = torch.tensor([6.0, 4.0], requires_grad=True)``，``total = (3 * a**3 - b**2).sum()`` 的计算图有几个叶节点（leaf node）？先在纸上画，再用 ``walk`` 核对。
-# 2. 设 ``x = torch.ones(2, 2, requires_grad=True)``。一份笔记接着写 ``out = x ^ 3`` 和 ``out.backward()``。它有两处错误，是哪两处？改正后 ``x.grad`` 是多少？
-# 3. 内存只放得下半个批量。怎样利用梯度累积，得到与整个批量相同的梯度？用实验里的 ``inputs`` 和 ``targets`` 试一试。
-# 4. 实验里“没有摩擦的摆”可以说得更准确：在 ``train`` 里，忘记清零与“每步清零、但把 ``momentum`` 设为某个值”效果相同。是哪个值？
-# 5. ``hidden = w1 * 3.0``，``out = w2 * hidden``。如果 ``w2`` 不需要梯度，``w1`` 还能得到梯度吗？如果改为把第二个乘法放进 ``no_grad`` 呢？
+# 1. 设 ``a = torch.tensor([2.0, 3.0], requires_grad=True)``，``b = torch.tensor([6.0, 4.0], requires_grad=True)``。
+#    ``total = (3 * a**3 - b**2).sum()`` 的计算图有几个叶节点（leaf node）？
+#    先在纸上画，再用 ``walk`` 核对。
+# 2. 设 ``x = torch.ones(2, 2, requires_grad=True)``。
+#    一份笔记接着写 ``out = x ^ 3`` 和 ``out.backward()``，里面有两处错误，是哪两处？
+#    改正后 ``x.grad`` 是多少？
+# 3. 内存只放得下半个批量。
+#    怎样利用梯度累积，得到与整个批量相同的梯度？
+#    用实验里的 ``inputs`` 和 ``targets`` 试一试。
+# 4. 实验里“没有摩擦的摆”可以说得更准确：
+#    在 ``train`` 里，忘记清零与“每步清零，但把 ``momentum`` 设为某个值”效果相同。
+#    是哪个值？
+# 5. 设 ``hidden = w1 * 3.0``，``out = w2 * hidden``。
+#    如果 ``w2`` 不需要梯度，``w1`` 还能得到梯度吗？
+#    如果改为把第二个乘法放进 ``no_grad`` 呢？
 
 # %%
 # 练习 1 的答案
 # ^^^^^^^^^^^^^
 #
 # 两个叶节点，``a`` 和 ``b``。
-# 减号对应 ``SubBackward0``，它有两条边：一条经乘以 3 和三次方走到 ``a``，另一条经平方走到 ``b``。
+# 减号对应 ``SubBackward0``，从这个节点出发有两条边：一条经乘以 3 和三次方走到 ``a``，另一条经平方走到 ``b``。
 
 a = torch.tensor([2.0, 3.0], requires_grad=True)
 b = torch.tensor([6.0, 4.0], requires_grad=True)
@@ -1327,7 +1367,7 @@ assert {id(node.variable) for node in leaves} == {id(a), id(b)}
 # sphinx_gallery_end_ignore
 
 # %%
-# 画出来是这样：
+# 下图是把这张计算图画出来的样子。
 
 # 画图：在减法处分成两支，各自走到叶张量 a 和 b。
 def draw_two_leaves():
