@@ -50,7 +50,7 @@ print(f"沿偏置的斜率：{(loss_at(2.0, 1.0 + step) - start) / step:.3f}")
 # 一是步子不是无限小，得到的只是近似；二是每个参数都要把损失重新算一遍，而实际的网络常有几百万个参数。
 # autograd 用的办法分两段。
 # **前向传播**（forward propagation）由输入和参数算出预测和损失，同时记下做过的运算。
-# **反向传播**（backpropagation）从损失出发，沿着记下的运算倒着走，用链式法则一次求出损失对所有参数的偏导数。
+# **反向传播**（backpropagation）从损失出发，沿着记下的运算倒着走，用链式法则一次求出损失对所有这些参数的偏导数。
 #
 # 要求导的张量，创建时写上 ``requires_grad=True``。
 # 前向传播照常写，反向传播只有一行 ``loss.backward()``，结果放在各个参数的 ``grad`` 里。
@@ -277,8 +277,8 @@ print(torch.tensor([1.0, 2.0, 3.0], requires_grad=True))
 print(torch.tensor([1, 2, 3], dtype=torch.float32, requires_grad=True))
 
 # %%
-# 选读：用 requires_grad_() 开关跟踪
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 选读：用 ``requires_grad_()`` 开关跟踪
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 对已有的张量，可以用 ``requires_grad_()`` 原地（in-place）改动 ``requires_grad`` 这个标记。
 # 注意两个默认值不同：新建张量时，参数 ``requires_grad`` 默认是 ``False``；``requires_grad_()`` 的参数默认是 ``True``。
@@ -352,7 +352,7 @@ assert torch.equal(x.grad, torch.full((2, 2), 4.5))
 #
 # 这个公式对任何 :math:`x_i` 都成立，换一组不全相同的数再比一次。
 # 这里把 ``out.backward()`` 写成完整的形式 ``out.backward(torch.tensor(1.0))``，两者等价，意思是从 :math:`\partial o/\partial o = 1` 出发往回走。
-# ``torch.testing.assert_close`` 比较两个张量，相差超出舍入误差的容许范围就会报错，没有报错就说明两者相符；``x.detach()`` 取出 ``x`` 的值而不再跟踪，后面有一节专门讲它。
+# ``torch.testing.assert_close`` 比较两个张量，相差超出舍入误差的容许范围就会报错，没有报错就说明两者相符；``x.detach()`` 取出 ``x`` 的值而不再跟踪，后面有一节专门讲。
 
 x = torch.tensor([[1.0, 2.0], [3.0, -2.0]], requires_grad=True)
 out = (3 * (x + 2) ** 2).mean()
@@ -361,8 +361,8 @@ print(x.grad)
 torch.testing.assert_close(x.grad, 1.5 * (x.detach() + 2))
 
 # %%
-# 从 grad_fn 走遍计算图
-# ^^^^^^^^^^^^^^^^^^^^^
+# 从 ``grad_fn`` 走遍计算图
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 被记录下来的运算连成一张有向无环图（directed acyclic graph，DAG），叫作计算图（computational graph）。
 # 结果在一头，叶张量在另一头。
@@ -399,6 +399,7 @@ assert len(walk(deep.grad_fn)) == 17
 # 末端的 ``AccumulateGrad`` 代表叶张量 ``x``，负责把到达的梯度加进 ``x.grad``。
 #
 # 两条边传来的梯度在 ``AddBackward0`` 处相加，这是链式法则在分岔处的规则，也正是乘积的求导法则：:math:`(y \cdot y)' = y + y`。
+# 下图画出了每条边上的数值和梯度。
 
 # 画图：乘法的两条边各传回 2.25，在加法处合成 4.5；四个元素都相同，图上只写一个。
 def draw_mean():
@@ -426,8 +427,8 @@ plt.show()
 # 所以 Python 的 ``if`` 和 ``while`` 可以照常使用，这一次执行了哪些运算，图里就有哪些节点；后面的选读有一个循环次数取决于数据的例子。
 
 # %%
-# 常见错误：对非标量直接调用 backward
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 常见错误：对非标量直接调用 ``backward()``
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：结果不止一个元素时，不带参数的 ``backward()`` 会报错。
 
@@ -465,8 +466,8 @@ assert x.is_leaf and not y.is_leaf and torch.equal(y.grad, torch.full((2, 2), 4.
 # sphinx_gallery_end_ignore
 
 # %%
-# 常见错误：读取中间结果的 grad
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 常见错误：读取中间结果的 ``grad``
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：读到的 ``grad`` 是 ``None``，程序没有停下，只给出一条警告。
 # 最容易上当的是下面的 ``w``，``w`` 看起来像一个参数，其实是乘以 0.01 的结果，不是叶张量。
@@ -566,13 +567,23 @@ except RuntimeError as error:
 plain = (x + 2).sum()
 plain.backward()
 plain.backward()
+for together in (False, True):
+    leaf_ = torch.ones(2, requires_grad=True)
+    shared = leaf_.exp()
+    one_, two_ = shared.sum(), (shared * shared).sum()
+    try:
+        (one_ + two_).backward() if together else (one_.backward(), two_.backward())
+        assert together
+    except RuntimeError:
+        assert not together
 # sphinx_gallery_end_ignore
 
 # %%
 # **原因**：图里存着反向传播要用的中间值（这里是平方之前的 ``x + 2``），第一次反向传播之后，这些值就释放了。
 # 如果图里没有一步需要这样的值，例如只有加法和求和，再走一次并不报错，但不要依赖这一点。
+# 两个结果共用一段前向传播，又分别调用 ``backward()``，也会碰到这条错误。
 #
-# **解决办法**：像训练时那样，每次重新做前向传播。
+# **解决办法**：像训练时那样，每次重新做前向传播；有两个结果时，先相加，再一起反向传播。
 # 确实要用同一张图走两次时，第一次写上 ``retain_graph=True``，这时梯度照样累积。
 
 x = torch.ones(2, 2, requires_grad=True)
@@ -614,7 +625,7 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # 让一部分运算不被记录
 # --------------------
 #
-# 评估模型、用模型作预测，或者更新参数时，都不需要梯度，这时还建计算图，只是白费内存和时间。
+# 评估模型、用模型作预测，或者更新参数时，都不需要对做的运算再求导，这时还建计算图，只是白费内存和时间。
 # 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪（视图和原地运算的结果不是新的数据，仍沿用原张量的标记）。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
@@ -662,8 +673,8 @@ assert w.is_leaf and w.requires_grad
 # sphinx_gallery_end_ignore
 
 # %%
-# 只作预测时，用 inference_mode
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 只作预测时，用 ``inference_mode``
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 如果结果以后也不会参加求导，可以改用 ``torch.inference_mode()``。
 # ``inference_mode`` 比 ``no_grad`` 多省去一些记录工作，限制也更多。
@@ -701,7 +712,7 @@ assert x.requires_grad and not y.requires_grad and x.data_ptr() == y.data_ptr()
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：:math:`e^a` 的导数就是它自己，所以 ``exp()`` 把结果 ``e`` 存着，留给反向传播用。
-# ``e.detach()`` 与 ``e`` 共享内存，原地改它，反向传播时就会报错。
+# ``e.detach()`` 与 ``e`` 共享内存，原地改动 ``e.detach()``，反向传播时就会报错。
 
 a = torch.tensor([0.0, 1.0, 2.0], requires_grad=True)
 e = a.exp()
@@ -733,7 +744,8 @@ assert base_._version == base_[1:].detach()._version == 3
 # sphinx_gallery_end_ignore
 
 # %%
-# **解决办法**：只读不写时，``detach().numpy()`` 没有问题；要改动，就先用 ``clone()`` 复制。
+# **解决办法**：如果只是当场读一读，``detach().numpy()`` 没有问题。
+# 要改动数组，或者要留着以后用，就先用 ``clone()`` 复制，因为原张量被原地修改时，共享内存的数组也跟着变。
 
 a.grad = None
 e = a.exp()
@@ -742,6 +754,13 @@ array[:] = 0
 e.sum().backward()
 torch.testing.assert_close(a.grad, a.detach().exp())
 print(f"{a.grad = }")
+# sphinx_gallery_start_ignore
+kept, copied = a.detach().numpy(), a.detach().clone().numpy()
+with torch.no_grad():
+    a += 1
+    assert kept[0] == 1 and copied[0] == 0
+    a -= 1
+# sphinx_gallery_end_ignore
 
 # %%
 # 常见错误：损失没有连着任何参数
@@ -759,7 +778,7 @@ except RuntimeError as error:
 # %%
 # **原因**：从参数到损失的路断了，可能是在 ``no_grad`` 里做了前向传播，也可能是中途用了 ``detach()``、``item()``、NumPy 或不可微的运算。
 #
-# 如果有几条路，只断了其中一条，就不会报错，只是那条路上的参数得不到梯度，``grad`` 是 ``None``。
+# 如果有几条路，只断了其中一条，就不会报错，只是那条路上的参数得不到新的梯度，如果以前没有，``grad`` 就一直是 ``None``。
 #
 # **解决办法**：沿着前向传播的顺序逐个检查 ``requires_grad``，找到从 ``True`` 变成 ``False`` 的那一步。
 # 这里把前向传播移出 ``no_grad`` 即可。
@@ -777,7 +796,7 @@ assert one_.grad.item() == 2 and two_.grad is None
 # 选读：为什么不用 ``.data``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 旧代码里常见的 ``.data`` 也给出一个共享内存、不被跟踪的张量，但 ``.data`` 的结果有自己的版本号，改动它不会被发现。
+# 旧代码里常见的 ``.data`` 也给出一个共享内存、不被跟踪的张量，但 ``.data`` 的结果有自己的版本号，改动了也不会被发现。
 # 同样的错误，这次没有任何提示，梯度却是错的。
 
 a.grad = None
@@ -812,7 +831,12 @@ targets = 2 * inputs + 1 + 0.1 * torch.randn(64)
 # %%
 # 训练就是把下面四件事重复许多遍：清零、前向传播、反向传播、更新。
 # 更新由优化器（optimizer）来做，这里用 ``torch.optim.SGD``。
-# 不用动量时，优化器的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate）乘以梯度。
+# 不用动量时，优化器的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate，记作 :math:`\eta`）乘以梯度：
+#
+# .. math::
+#
+#    w \leftarrow w - \eta\,\frac{\partial l}{\partial w}
+#
 # 动量（momentum）让每一步除了当前的梯度，还带上以往的梯度，以往的梯度按这个系数逐步衰减，0 表示不用。
 # 函数还有一个开关 ``clear``，决定是否清零，留给后面的实验。
 
@@ -848,7 +872,7 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 
 # %%
 # 学习率决定一步走多远。
-# 太小，走了 100 步还没到；合适，就接近 2 和 1；太大，每一步都越过谷底，落到对面更远的地方，损失越来越大。
+# 太小，走了 100 步还没到；合适，就接近 2 和 1；太大，截距每一步都越过谷底，落到对面更远的地方，损失很快就越来越大。
 # 下图上半部分是学习率 0.1 时，直线在训练中怎样移动，下半部分是三种学习率的损失。
 # 在本站的网页上，可以选择学习率、动量和是否清零，逐步看直线怎样移动。
 
@@ -936,8 +960,8 @@ for set_to_none in (True, False):
     print(f"{set_to_none = }, {p.grad = }")
 
 # %%
-# 选读：结果不是标量时，backward 要一个向量
-# -----------------------------------------
+# 选读：结果不是标量时，``backward()`` 要一个向量
+# -----------------------------------------------
 #
 # 先看数值。
 # 下面的 ``f`` 有两个输入、三个输出。
@@ -1133,8 +1157,8 @@ for scale in (1.0, 10.0, 100.0):
     # sphinx_gallery_end_ignore
 
 # %%
-# 选读：autograd.grad 与高阶导数
-# ------------------------------
+# 选读：``autograd.grad`` 与高阶导数
+# ------------------------------------
 #
 # ``torch.autograd.grad`` 也做一次反向传播，但把梯度作为返回值交给你，不写进 ``grad``，因此也不累积。
 # 写上 ``create_graph=True``，求导的过程本身也被记录，得到的梯度可以再求一次导。
@@ -1272,12 +1296,12 @@ assert not torch.autograd.gradcheck(half_broken, sample, raise_exception=False)
 # 自己用 ``torch.autograd.Function`` 写求导规则时，应当先过这一关。
 
 # %%
-# 选读：用钩子和 TORCH_LOGS 查看反向传播
-# --------------------------------------
+# 选读：用钩子和 ``TORCH_LOGS`` 查看反向传播
+# --------------------------------------------
 #
 # 钩子（hook）是注册在张量、计算图节点或模块上的函数，前向或反向传播经过那里时自动被调用。
 # 前面画计算图的代码就在每个节点上注册了钩子，记下反向传播沿每条边传出的梯度。
-# 下面用张量的钩子，看梯度依次到达 ``z`` 和 ``y``。
+# 下面用张量的钩子，看梯度怎样先到 ``z``，再到 ``y``。
 
 x = torch.ones(2, 2, requires_grad=True)
 y = x + 2
