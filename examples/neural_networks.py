@@ -3,7 +3,8 @@
 ========
 
 读完本页，你能写出一个卷积网络，说清楚每一层算的是什么、数据在每一步是什么形状，
-并且用同样的几行代码训练它：先在整页的开头看完整的过程，再一步一步拆开，最后用手写的更新核对优化器。
+并且用几行代码训练它。
+开头先走一遍完整的过程，随后一步一步拆开，最后用手写的更新核对优化器。
 
 **你将学到**：卷积、激活函数和池化各算什么，用 ``nn.Module`` 定义网络，计算损失，反向传播，更新参数，以及几种不报错的错误怎样发现。
 
@@ -14,7 +15,6 @@
 # 先看一遍完整的训练
 # ------------------
 #
-# 训练需要图片和答案。
 # 本页不用数据集，图片由代码画出：在 32×32 的黑底上画一横和一撇，就是一个“7”。
 # 四个数的形状依次是（批量，通道，高，宽），这里是 1 张图片、1 个通道（channel），也就是灰度图。
 
@@ -85,11 +85,7 @@ assert first_losses < 0.02 and net(inputs).argmax() == 7
 # 3. 让输入通过网络，得到输出；
 # 4. 计算损失，也就是输出离目标有多远；
 # 5. 把梯度反向传播（backpropagation）到每一个参数；
-# 6. 更新参数，最简单的规则是下面的式子。
-#
-# .. math::
-#
-#    \text{参数} \leftarrow \text{参数} - \text{学习率} \times \text{梯度}
+# 6. 更新参数，最简单的规则是从参数里减去学习率（learning rate）与梯度的积。
 #
 # **先猜一猜**：训练之后，十个得分里最大的是第几个（从 0 数起）？
 
@@ -97,16 +93,17 @@ print(net(inputs).argmax().item())
 
 # %%
 # 只记住一张图片，还不算认得“7”，但是整个过程已经走通了。
-# 下面把它拆开，从卷积网络里最要紧的一层开始。
+# 下面把这个过程拆开，从卷积网络里最要紧的一层开始。
 
 # %%
 # 卷积层算的是什么
 # ----------------
 #
 # 上面那一层给每个像素一个权重（weight）。
-# 卷积层（convolution layer）换了一种做法：只有一小块权重，叫卷积核（kernel），让它在图片上逐格滑动，
+# 卷积层（convolution layer）换了一种做法：只用一小块权重，叫卷积核（kernel），在图片上逐格滑动，
 # 每到一处，就把窗口里的数与卷积核对应相乘，再求和。
-#
+
+# %%
 # 一个窗口，一个数
 # ^^^^^^^^^^^^^^^^
 #
@@ -126,8 +123,8 @@ print((window * kernel).sum().item())
 # 前两行各得 1，第三行的 -1 和 1 抵消了。
 # 也就是说，这个卷积核算的是窗口的右边一列比左边一列亮多少：左暗右亮得正数，左亮右暗得负数，两边一样亮得 0。
 #
-# ``nn.Conv2d`` 在每一处都做同样的事。
-# 把它的权重换成上面的卷积核，在同一个位置就得到同一个数。
+# ``nn.Conv2d`` 在每一处都做同样的事，三个数依次是输入的通道数、输出的通道数和卷积核的边长。
+# 用 ``copy_`` 把这一层的权重改写成上面的卷积核，在同一个位置就得到同一个数。
 
 conv = nn.Conv2d(1, 1, 3, bias=False)
 with torch.no_grad():
@@ -177,15 +174,14 @@ plt.show()
 
 # %%
 # 真正的卷积层还要给每个和加上一个偏置（bias），权重和偏置都不由人写，而由训练得来。
-# 严格地说，数学里的卷积要先把卷积核上下、左右翻转，不翻转的叫互相关；因为权重是学来的，深度学习里不加区分。
+# 数学里的卷积还要先把卷积核翻转；因为权重是学来的，翻不翻转没有分别，深度学习里都省去了。
 
 # %%
 # 6 个卷积核，6 张特征图
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
 # 一个卷积核处处用同一组权重，只得出一张特征图，所以一层里放许多个。
-# ``nn.Conv2d(1, 6, 5)`` 的三个数依次是：输入 1 个通道，输出 6 个通道，卷积核 5×5。
-# 6 个卷积核各自滑遍整张图片，得到 6 张特征图，也就是 6 个输出通道。
+# ``nn.Conv2d(1, 6, 5)`` 有 6 个 5×5 的卷积核，各自滑遍整张图片，得到 6 张特征图，也就是 6 个输出通道。
 
 conv1 = nn.Conv2d(1, 6, 5)
 maps = conv1(inputs)
@@ -201,11 +197,11 @@ assert conv1.weight.shape == (6, 1, 5, 5) and maps.shape == (1, 6, 28, 28)
 # 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数
 def draw_rows(parts, height):
     fig = plt.figure(figsize=(4.8, height), layout="constrained")
-    for part, (label, pictures, color) in zip(fig.subfigures(len(parts), 1), parts):
-        axes = part.subplots(1, len(pictures), squeeze=False)[0]
-        if label:
-            part.suptitle(label, x=0.01, ha="left", size=11)
-        for i, ax in enumerate(axes):
+    lines = [len(pictures) // 9 + 1 for _, pictures, _ in parts]
+    ratios = [0.65 * n + 0.35 for n in lines]
+    for part, (label, pictures, color), n in zip(fig.subfigures(len(parts), 1, height_ratios=ratios), parts, lines):
+        part.suptitle(label, x=0.01, ha="left", size=11)
+        for i, ax in enumerate(part.subplots(n, len(pictures) // n, squeeze=False).flat):
             ax.imshow(pictures[i], cmap="gray")
             ax.set(xticks=[], yticks=[])
             if color == "C1" or (color and i == 0):
@@ -258,8 +254,8 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
     ("6 张特征图，各 28×28", maps[0].detach(), None), ("0 号卷积核，6 层，各 5×5", conv2.weight[0].detach(), "C1"),
-    ("16 张新的特征图，各 24×24", second_maps[:8], "C2"), ("", second_maps[8:], None),
-], height=5)
+    ("16 张新的特征图，各 24×24", second_maps, "C2"),
+], height=4.6)
 fig.suptitle("6 个通道怎样变成 16 个通道")
 plt.show()
 
@@ -268,17 +264,9 @@ plt.show()
 # ------------------
 #
 # 卷积层和全连接层（fully connected layer，也叫线性层）做的都是“加权求和再加偏置”。
-# 全连接层 ``nn.Linear(4, 3)`` 把 4 个数变成 3 个数，算式是 :math:`y = xW^\top + b`，
-# 权重的形状先写输出、后写输入，所以要转置。
-
-import torch.nn.functional as F
-
-first, second = nn.Linear(4, 3), nn.Linear(3, 2)
-x = torch.randn(5, 4)
-torch.testing.assert_close(first(x), x @ first.weight.T + first.bias)
-print(f"{first.weight.shape = }")
-
-# %%
+# 全连接层 ``nn.Linear(4, 3)`` 把 4 个数变成 3 个数，算式是 :math:`y = xW^\top + b`；
+# 权重的形状先写输出、后写输入，即 ``(3, 4)``，所以要转置。
+#
 # 这样的层直接连起来，再多也只相当于一层，因为两层可以合并：
 #
 # .. math::
@@ -286,7 +274,11 @@ print(f"{first.weight.shape = }")
 #    (xW_1^\top + b_1)W_2^\top + b_2 = x(W_2W_1)^\top + (W_2b_1 + b_2)
 #
 # 右边仍是一个线性层，权重是 :math:`W_2W_1`。
-# 用数来核对：
+# 用数来核对，先核对一层，再核对两层：
+
+first, second = nn.Linear(4, 3), nn.Linear(3, 2)
+x = torch.randn(5, 4)
+torch.testing.assert_close(first(x), x @ first.weight.T + first.bias)
 
 merged = nn.Linear(4, 2)
 with torch.no_grad():
@@ -296,6 +288,9 @@ torch.testing.assert_close(second(first(x)), merged(x))
 print("两个线性层与合并成的一个，输出相同")
 
 # sphinx_gallery_start_ignore
+import torch.nn.functional as F
+
+assert first.weight.shape == (3, 4)
 for scale in (0.1, 1.0, 10.0):
     torch.testing.assert_close(second(first(scale * x)), merged(scale * x), rtol=1e-4, atol=1e-5)
 assert not torch.allclose(second(F.relu(first(x))), merged(x))
@@ -304,9 +299,12 @@ assert not torch.allclose(second(F.relu(first(x))), merged(x))
 # %%
 # 所以两层之间要放一个不是线性的函数，叫激活函数（activation function）。
 # 很常用的一个是 ``F.relu``，它把负数变成 0，其余不变。
-# 有了它，两层就能做到一层做不到的事，例如求绝对值。
+# ``torch.nn`` 里的层自己保管参数，而 ``torch.nn.functional`` 里的都是函数，不保管参数，习惯上记作 ``F``。
+# 有了激活函数，两层就能做到一层做不到的事，例如求绝对值。
 #
 # **先猜一猜**：``F.relu(x) + F.relu(-x)`` 打印出哪三个数？
+
+import torch.nn.functional as F
 
 x = torch.tensor([-2.0, 0.0, 2.0])
 print((F.relu(x) + F.relu(-x)).tolist())
@@ -315,8 +313,8 @@ print((F.relu(x) + F.relu(-x)).tolist())
 # 对一个输入、一个输出的线性层来说，图像是一条直线，不可能同时经过这三个点。
 
 # %%
-# 从 32 到 16×5×5
-# ---------------
+# ``16 * 5 * 5`` 从哪里来
+# -----------------------
 #
 # 卷积网络里常见的还有池化（pooling，有的书作“汇聚”）。
 # ``F.max_pool2d(x, 2)`` 是最大池化，每个 2×2 的小块只留下最大值，边长减半（奇数边长舍去余下的一行一列）。
@@ -355,8 +353,7 @@ assert side == 5
 # 定义一个网络
 # ------------
 #
-# 现在组件齐了。
-# 下面的网络仿照 1998 年用来识别手写数字的 LeNet-5：两个卷积层，三个全连接层。
+# 现在组件齐了，可以仿照 1998 年用来识别手写数字的 LeNet-5 搭一个网络：两个卷积层，三个全连接层。
 # 激活函数和池化用今天常见的做法，与当年的论文不尽相同。
 #
 # 网络写成 ``nn.Module`` 的子类，在 ``__init__`` 里建好各层（layer），在 ``forward`` 里写出数据怎样依次通过各层。
@@ -398,15 +395,17 @@ assert not any(word in str(net).lower() for word in ("relu", "pool", "flatten"))
 # ``F.relu``、``F.max_pool2d`` 和 ``torch.flatten`` 不在其中，因为它们是普通函数，没有参数，也不是模块（module）。
 #
 # 你只写了 ``forward``，即前向传播（forward propagation），反向传播由 autograd 完成。
-# ``forward`` 里可以用 ``if`` 和循环，也可以用任何可微的张量运算；像 ``argmax`` 这样不可微的运算，会使梯度在那里中断。
+# ``forward`` 里可以用 ``if`` 和循环，也可以用其他可微的张量运算；像 ``argmax`` 这样不可微的运算，会使梯度在那里中断。
 #
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
 #    当时写 ``super(Net, self).__init__()``，现在写 ``super().__init__()``。
 #    当时另写一个方法 ``num_flat_features`` 数出特征个数，再用 ``x.view(-1, …)`` 展平；
-#    现在写 ``torch.flatten(x, 1)``，它不改动批量那一维，后面会看到这为什么要紧。
-#
+#    现在写 ``torch.flatten(x, 1)``，批量那一维保持不变，后面会看到这为什么要紧。
+#    当时把输入叫做 ``input``，盖住了 Python 的内置函数 ``input``，现在多叫 ``inputs``。
+
+# %%
 # 常见错误：忘了 ``super().__init__()``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
@@ -432,17 +431,15 @@ except AttributeError as error:
 # 在 forward 里打印形状
 # ^^^^^^^^^^^^^^^^^^^^^
 #
-# 想知道数据走到哪一步是什么形状，最直接的办法是在 ``forward`` 里打印。
+# 想知道每一步的形状，最直接的办法是在 ``forward`` 里打印。
 # 下面的子类只改写 ``forward``，算的还是那几步。
 
 
 class PrintingNet(Net):
     def forward(self, x):
         print("输入        ", tuple(x.shape))
-        x = F.relu(self.conv1(x))
-        print("conv1, relu ", tuple(x.shape))
-        x = F.max_pool2d(x, 2)
-        print("max_pool2d  ", tuple(x.shape))
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        print("conv1 到池化", tuple(x.shape))
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         print("conv2 到池化", tuple(x.shape))
         x = torch.flatten(x, 1)
@@ -459,7 +456,7 @@ assert scores.shape == (1, 10)
 # sphinx_gallery_end_ignore
 
 # %%
-# 从上到下读：卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
+# 从上到下读：这里的卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
 
 # %%
 
@@ -495,14 +492,14 @@ def draw_stage(ax, left, name, shape):
 stages = []
 Recorder(torch.fx.symbolic_trace(net)).run(inputs)
 stages = [stage for stage in stages[:-1] if not stage[0].startswith("relu")]
-fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.2), layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.7), layout="constrained")
 for i, (name, shape) in enumerate(stages):
     ax = axes[i // 3]
     draw_stage(ax, 60 * (i % 3), "输入" if i == 0 else name, shape)
     if i < len(stages) - 1:
         start = 60 * (i % 3) + 22
         ax.annotate("", (start + 15, 0), (start, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
-    ax.set(xlim=(-25, 160), ylim=(-32, 30), aspect="equal")
+    ax.set(xlim=(-25, 160), ylim=(-38, 32), aspect="equal")
     ax.axis("off")
 fig.suptitle("网络的结构：特征图变小变多，向量变短")
 plt.show()
@@ -533,13 +530,12 @@ hooks = [layer.register_forward_hook(record) for layer in net.children()]
 net(inputs)
 for hook in hooks:
     hook.remove()
-for i, (name, layer) in enumerate(net.named_children()):
-    before, after = trace[i]
+for (name, _), (before, after) in zip(net.named_children(), trace):
     print(f"{name}: {before} -> {after}")
 
 # %%
 # 上一层的输出与下一层的输入有时不同，例如 ``conv1`` 给出 28×28，``conv2`` 收到的却是 14×14。
-# 中间的池化是函数，没有模块，钩子看不见它。
+# 中间的池化是函数，没有模块，钩子看不见。
 #
 # 要看全每一步，可以把函数换成对应的模块，用 ``nn.Sequential`` 依次串起来。
 # 五个层仍是 ``net`` 里的那五个，参数是共用的，所以输出应当相同。
@@ -561,7 +557,7 @@ hooks = [layer.register_forward_hook(record) for layer in steps]
 steps(inputs)
 for hook in hooks:
     hook.remove()
-for layer, (before, after) in zip(steps, trace):
+for layer, (_, after) in zip(steps, trace):
     print(f"{type(layer).__name__:10} {after}")
 
 # sphinx_gallery_start_ignore
@@ -570,8 +566,8 @@ assert [a for _, a in trace] == hooked + [(1, n) for n in (400, 120, 120, 84, 84
 # sphinx_gallery_end_ignore
 
 # %%
-# 看看它的参数
-# ------------
+# 网络的参数
+# ----------
 #
 # ``net.parameters()`` 依次给出网络里注册的参数，``named_parameters()`` 连名字一起给出。
 # 名字由属性名拼成，``numel()`` 是张量里元素的个数。
@@ -581,6 +577,7 @@ for name, parameter in net.named_parameters():
     print(f"{name:13}{parameter.numel():6}  {tuple(parameter.shape)}")
 total = sum(parameter.numel() for parameter in net.parameters())
 print(f"{total = }")
+print(f"{6 * (1 * 5 * 5) + 6 = }  {16 * (6 * 5 * 5) + 16 = }")  # 两个卷积层
 print(f"{net.fc1.weight.numel() / total = :.0%}")
 
 # sphinx_gallery_start_ignore
@@ -600,11 +597,10 @@ assert net.fc1.weight.numel() / total > 0.5
 # 所以卷积层的参数个数与图片的大小无关，而 ``fc1`` 的权重一项就占了全部参数的大半。
 #
 # 参数是怎样被找到的？
-# 层的权重不是普通的张量，类型是 ``nn.Parameter``，这是张量的子类，默认需要梯度。
-# 把 ``nn.Parameter`` 或者另一个模块赋给 ``self`` 的属性时，``nn.Module`` 就把它注册下来。
+# 这些层的权重不是普通的张量，类型是 ``nn.Parameter``，这是张量的子类，默认需要梯度。
+# 把 ``nn.Parameter`` 或者另一个模块赋给 ``self`` 的属性时，``nn.Module`` 就把它注册下来，以后才能整体移到别的设备、保存和加载。
 
-print(f"{type(net.conv1.weight).__name__ = }")
-print(f"{isinstance(net.conv1.weight, torch.Tensor) = }")
+print(f"{type(net.conv1.weight) is nn.Parameter = }, {issubclass(nn.Parameter, torch.Tensor) = }")
 print(f"{net.conv1.weight.requires_grad = }")
 
 # sphinx_gallery_start_ignore
@@ -659,15 +655,10 @@ assert outputs.shape == (1, 10) and type(outputs.grad_fn).__name__ == "AddmmBack
 # 这不是长度为 10 的向量，批量那一维还在。
 # ``grad_fn`` 说明输出是算出来的，可以反向传播。
 # 注意写的是 ``net(inputs)``，不是 ``net.forward(inputs)``，两者的差别见练习 4。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时的教程把输入叫做 ``input``，盖住了 Python 的内置函数 ``input``，现在多叫 ``inputs``。
 
 # %%
-# 常见错误：图片的尺寸不对
-# ^^^^^^^^^^^^^^^^^^^^^^^^
+# 常见错误：图片尺寸不是 32×32
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：手写数字数据集 MNIST 的图片是 28×28，直接交给这个网络，卷积和池化都能算，到 ``fc1`` 才报错。
 
@@ -679,15 +670,19 @@ except RuntimeError as error:
 
 # %%
 # **原因**：报错里的 ``1x256`` 是展平后的数据，``400x120`` 是转置后的 ``fc1.weight``，一行有 256 个数，而 ``fc1`` 要 400 个。
+# 边长 33 到 35 倒不会报错，因为池化舍去余数以后也是 5×5。
 #
 # **解决办法**：在四周各补两圈 0，变成 32×32；或者缩放图片；或者按新尺寸改 ``fc1``（见练习 1）。
 
-padded = F.pad(digit, (2, 2, 2, 2))
-print(f"{padded.shape = }")
-print(f"{net(padded).shape = }")
+print(f"{net(F.pad(digit, (2, 2, 2, 2))).shape = }")
 
 # sphinx_gallery_start_ignore
-assert padded.shape == (1, 1, 32, 32) and net(padded).shape == (1, 10)
+assert F.pad(digit, (2, 2, 2, 2)).shape == (1, 1, 32, 32)
+for size in range(30, 38):
+    try:
+        assert net(torch.zeros(1, 1, size, size)).shape == (1, 10) and 32 <= size <= 35
+    except RuntimeError:
+        assert not 32 <= size <= 35
 # sphinx_gallery_end_ignore
 
 # %%
@@ -719,7 +714,7 @@ assert net(color.mean(dim=1, keepdim=True)).shape == (1, 10)
 #
 # 训练时通常一次处理几个样本，称为小批量（mini-batch）。
 # 如果只有一个样本，能不能省去批量那一维？
-# 这取决于层：卷积、池化、线性层和交叉熵（cross entropy）损失都接受单个样本。
+# 这取决于层：卷积、池化、线性层和下一页要用的交叉熵（cross entropy）损失都接受单个样本。
 
 image = inputs[0]
 print(f"{nn.Conv2d(1, 6, 5)(image).shape = }")
@@ -738,19 +733,16 @@ assert nn.MaxPool2d(2)(image).shape == (1, 16, 16)
 #
 #    当时的教程说 ``torch.nn`` 只支持小批量，``nn.Conv2d`` 的输入必须是四维。
 #    当时的卷积确实如此，现在也接受三维，上面的输出就是证据。
-#
+
+# %%
 # 常见错误：把单个样本交给这个网络
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：各层都接受单个样本，整个网络却报错；也有的层自己就要求批量，例如以后会遇到的 ``nn.BatchNorm2d``。
+# **现象**：各层都接受单个样本，整个网络却报错。
 
 try:
     net(image)
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {error}")
-try:
-    nn.BatchNorm2d(6)(torch.randn(6, 28, 28))
-except ValueError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
@@ -779,7 +771,7 @@ print(len(rows))
 # %%
 # **原因**：总数 25×256 恰好能被 400 整除，``-1`` 就被算成了另一个批量大小，一行里混进了不止一个样本，``fc1`` 照样算下去。
 #
-# **解决办法**：用 ``torch.flatten(x, 1)``，批量保持不变，尺寸不对就会在 ``fc1`` 处报错。
+# **解决办法**：用 ``torch.flatten(x, 1)``，批量保持不变，每行不是 400 个数就会在 ``fc1`` 处报错。
 
 print(f"{torch.flatten(pooled, 1).shape = }")
 
@@ -812,13 +804,14 @@ assert loss.dim() == 0 and type(loss.grad_fn).__name__ == "MseLossBackward0"
 # sphinx_gallery_end_ignore
 
 # %%
-# 损失是零维张量，即标量（scalar），所以后面的 ``loss.backward()`` 不需要参数。
-#
+# 这里的损失是零维张量，即标量（scalar），所以后面的 ``loss.backward()`` 不需要参数。
+
+# %%
 # 常见错误：目标的形状不对，只有一个警告
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：网络给出 ``(4, 1)``，标签是 ``(4,)``。
-# 下面的四个预测全对，损失本应是 0，却算出了别的数，而且只有一个警告。
+# 下面的四个预测全对，损失本应是 0，却算出了别的数，而且只有一个警告（``catch_warnings`` 把警告收集起来，以便打印）。
 
 import warnings
 
@@ -939,7 +932,8 @@ assert bias_node.variable is net.fc3.bias and weight_node.variable is net.fc3.we
 #    现在打印出来的是 ``AccumulateGrad``，即 ``fc3.bias`` 的叶节点，早先的某些版本在这个位置是 ``ExpandBackward``，而 ReLU 在 ``[1][0]``。
 #    当时的输出里还有两个不同的节点带着相同的内存地址，那只是前一个对象释放后，地址又被用了一次。
 #    节点的名字也变了：当时是 ``MseLossBackward``，现在末尾多一个 0。
-#
+
+# %%
 # 列出整张图
 # ^^^^^^^^^^
 #
@@ -1056,9 +1050,10 @@ print(all(parameter.grad.shape == parameter.shape for parameter in net.parameter
 # sphinx_gallery_start_ignore
 assert all(parameter.grad.shape == parameter.shape for parameter in net.parameters())
 _net = Net()
-for _times in (1, 2, 3):
+criterion(_net(inputs), target).backward()
+_first = _net.conv1.bias.grad.clone()
+for _times in (2, 3):
     criterion(_net(inputs), target).backward()
-    _first = _net.conv1.bias.grad.clone() if _times == 1 else _first
     torch.testing.assert_close(_net.conv1.bias.grad, _times * _first)
 _net.zero_grad(set_to_none=False)
 assert _net.conv1.bias.grad.abs().sum() == 0
@@ -1081,7 +1076,7 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 # 更新参数
 # --------
 #
-# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，步子的大小由学习率（learning rate）:math:`\eta` 决定。
+# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，步子的大小由学习率:math:`\eta` 决定。
 # 说“随机”，是因为实际训练时，每一步的梯度只由随机取出的几个样本算得。
 #
 # .. math::
@@ -1111,9 +1106,10 @@ assert updated < loss
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd，也绕过它的检查，改错了不会有人提醒。
+#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd 和 autograd 的检查，改错了不会有人提醒。
 #    现在写 ``with torch.no_grad():``。
-#
+
+# %%
 # 常见错误：更新时忘了 ``no_grad``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
@@ -1160,14 +1156,14 @@ assert len(list(twin.parameters())) == 10
 # 换一种更新规则，只换一行
 # ^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 动量（momentum）是最常见的改进，它记住过去的梯度：
+# 动量（momentum）是常见的改进，更新时把过去的梯度也算进来：
 #
 # .. math::
 #
 #    v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v
 #
 # 这里 :math:`g` 是这一步的梯度，:math:`v` 从 0 开始，系数 :math:`\mu` 常取 0.9。
-# 如果接连几步的梯度方向一致，:math:`v` 就越积越大，走得更快；如果方向来回变，就互相抵消。
+# 如果接连几步的梯度方向一致，:math:`v` 就越积越大，走得更快；如果方向来回变，就抵消一部分。
 #
 # 换成动量或 Adam，循环不必改，换掉创建优化器的那一行就行（``optim.LBFGS`` 一步要多次计算损失，是个例外）。
 # 下面三次训练从同一份参数出发。
@@ -1177,7 +1173,7 @@ def train(make_optimizer):
     model = copy.deepcopy(net)
     optimizer = make_optimizer(model.parameters())
     losses = []
-    for step in range(60):
+    for _ in range(60):
         optimizer.zero_grad()
         loss = criterion(model(inputs), target)
         loss.backward()
@@ -1191,8 +1187,6 @@ curves = {
     "momentum=0.9": train(lambda p: optim.SGD(p, lr=0.01, momentum=0.9)),
     "Adam": train(lambda p: optim.Adam(p, lr=0.001)),
 }
-for name, losses in curves.items():
-    print(f"{name:13} {losses[0]:.4f} -> {losses[-1]:.4f}")
 
 # sphinx_gallery_start_ignore
 assert all(losses[-1] < losses[0] for losses in curves.values())
@@ -1200,7 +1194,7 @@ assert all(losses[-1] < losses[0] for losses in curves.values())
 
 # %%
 
-# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线都往下走
+# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):
     ax.semilogy(losses, line, color="C3", lw=2)
@@ -1212,7 +1206,6 @@ plt.show()
 
 # %%
 # 三次的学习率不全相同，又只有一张图片，所以这张图不说明谁更好。
-#
 # 在一个样本上把损失降下去，只说明代码是通的，不说明网络学到了什么。
 # 不过这是很好的检查：如果连一个样本都记不住，多半是代码有错，或者学习率不合适。
 
@@ -1262,11 +1255,10 @@ assert (batch_target < 0).any()
 # 小结
 # ----
 #
-# - 卷积层把窗口里的数与卷积核对应相乘再求和；默认设置下，输出有几个通道，就有几个卷积核，每个卷积核的深度等于输入的通道数。
+# - 卷积层把窗口里的数与卷积核对应相乘再求和；默认设置下，有几个卷积核就有几个输出通道，卷积核的深度等于输入的通道数。
 # - 线性层直接相连仍是一个线性层，所以中间要放激活函数。
-# - 网络是 ``nn.Module`` 的子类：``__init__`` 里建层，``forward`` 里写前向传播，反向传播不用写。
-# - 层要赋给 ``self`` 的属性或放进 ``nn.ModuleList``，放进普通列表就没有注册。
-# - 这个网络的全连接层要 16×5×5 个数，因为卷积使边长减 4，池化使边长减半；在 ``forward`` 里打印就能看到每一步。
+# - 网络是 ``nn.Module`` 的子类，层要赋给 ``self`` 的属性或放进 ``nn.ModuleList`` 才会注册，反向传播不用写。
+# - 全连接层的输入个数由图片尺寸决定，在 ``forward`` 里打印就能看到每一步的形状。
 # - 许多层接受单个样本，这个网络不接受，``unsqueeze(0)`` 补上批量那一维。
 # - 均方误差的目标形状不对而能广播时，只有一个警告；``view(-1, …)`` 猜错批量时连警告也没有。
 # - 梯度会累积，所以每步先 ``zero_grad()``，默认把梯度设为 ``None``。
@@ -1276,12 +1268,13 @@ assert (batch_target < 0).any()
 # 练习
 # ----
 #
-# 1. 让网络接收 28×28 的彩色图片，要改哪两层？改成什么？
+# 1. 让网络接收 28×28 的彩色图片，要改哪两层，改成什么？
 # 2. 不运行代码，算出把 ``conv1`` 的输出通道从 6 改成 12（``conv2`` 随之改）之后的参数总数。
 # 3. 只改 ``forward`` 里的一行，使网络既接受小批量，也接受单个样本。
 # 4. 用 ``net.register_forward_hook`` 给 ``net`` 注册一个钩子（一个接收模块、输入和输出的函数），比较 ``net(x)`` 与 ``net.forward(x)``。
 # 5. 按动量的式子手写更新，并与 ``optim.SGD`` 的 ``momentum=0.9`` 比较。
-#
+
+# %%
 # 练习 1 的答案
 # ^^^^^^^^^^^^^
 #
@@ -1341,6 +1334,14 @@ print(f"{flexible(image.unsqueeze(0)).shape = }")
 torch.testing.assert_close(flexible(image), flexible(image.unsqueeze(0))[0])
 
 # %%
+# 不过有的层自己就要求批量，例如批量归一化层 ``nn.BatchNorm2d``，网络里有这样的层，批量那一维就不能省。
+
+try:
+    nn.BatchNorm2d(6)(torch.randn(6, 28, 28))
+except ValueError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
 # 练习 4 的答案
 # ^^^^^^^^^^^^^
 #
@@ -1374,7 +1375,7 @@ hook.remove()
 ours, theirs = copy.deepcopy(net), copy.deepcopy(net)
 optimizer = optim.SGD(theirs.parameters(), lr=0.01, momentum=0.9)
 velocities = [torch.zeros_like(parameter) for parameter in ours.parameters()]
-for step in range(3):
+for _ in range(3):
     for model in (ours, theirs):
         model.zero_grad()
         criterion(model(inputs), target).backward()
