@@ -124,7 +124,7 @@ print((window * kernel).sum().item())
 # 也就是说，这个卷积核算的是窗口的右边一列比左边一列亮多少：左暗右亮得正数，左亮右暗得负数，两边一样亮得 0。
 #
 # ``nn.Conv2d`` 在每一处都做同样的事，三个数依次是输入的通道数、输出的通道数和卷积核的边长。
-# 用 ``copy_`` 把这一层的权重改写成上面的卷积核，在同一个位置就得到同一个数。
+# 用 ``copy_`` 把这一层的权重改写成上面的卷积核，暂时不要偏置（bias），在同一个位置就得到同一个数。
 
 conv = nn.Conv2d(1, 1, 3, bias=False)
 with torch.no_grad():
@@ -173,7 +173,7 @@ fig.suptitle(f"一个窗口算出一个数：相乘再求和，得 {(window * ke
 plt.show()
 
 # %%
-# 真正的卷积层还要给每个和加上一个偏置（bias），权重和偏置都不由人写，而由训练得来。
+# 通常的卷积层还要给每个和加上一个偏置，权重和偏置都不由人写，而由训练得来。
 # 数学里的卷积还要先把卷积核翻转；因为权重是学来的，翻不翻转没有分别，深度学习里都省去了。
 
 # %%
@@ -223,7 +223,7 @@ plt.show()
 #
 # 第二个卷积层的输入是 6 个通道，输出 16 个通道。
 # 16 不是由 6 张各变几张得来的。
-# 这一层的每个卷积核都有 6 层，一层对着一张特征图，6 层的乘积全部加在一起，得出一个数，所以一个卷积核滑遍之后还是一张图；
+# 这一层的每个卷积核都有 6 片，一片对着一张特征图，6 片的乘积全部加在一起，得出一个数，所以一个卷积核滑遍之后只得一张图；
 # 有 16 个这样的卷积核，就有 16 张图。
 #
 # **先猜一猜**：``nn.Conv2d(6, 16, 5)`` 的权重是什么形状？
@@ -250,10 +250,10 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 
 # %%
 
-# 画图：6 张特征图与 0 号卷积核的 6 层逐层相乘再全部相加，只得出一张，即绿框里的那张；另外 15 张出自另外 15 个卷积核
+# 画图：6 张特征图与 0 号卷积核的 6 片逐片相乘再全部相加，只得出一张，即绿框里的那张；另外 15 张出自另外 15 个卷积核
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
-    ("6 张特征图，各 28×28", maps[0].detach(), None), ("0 号卷积核，6 层，各 5×5", conv2.weight[0].detach(), "C1"),
+    ("6 张特征图，各 28×28", maps[0].detach(), None), ("0 号卷积核，6 片，各 5×5", conv2.weight[0].detach(), "C1"),
     ("16 张新的特征图，各 24×24", second_maps, "C2"),
 ], height=4.6)
 fig.suptitle("6 个通道怎样变成 16 个通道")
@@ -760,9 +760,9 @@ assert net(image.unsqueeze(0)).shape == (1, 10)
 # 常见错误：让 -1 去猜批量大小
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：你用 ``view(-1, 400)`` 展平，而图片是 28×28 的，池化之后每个样本只有 16×4×4 个数，没有任何报错。
+# **现象**：你用 ``view(-1, 400)`` 展平 25 个样本，而图片是 28×28 的，池化之后每个样本只有 16×4×4 个数，却没有报错。
 #
-# **先猜一猜**：25 个样本会变成几行？
+# **先猜一猜**：这 25 个样本会变成几行？
 
 pooled = torch.zeros(25, 16, 4, 4)
 rows = pooled.view(-1, 400)
@@ -825,7 +825,7 @@ print(f"{caught[0].category.__name__}: {caught[0].message}")
 # %%
 # **原因**：两者按广播（broadcasting）的规则扩成了 ``(4, 4)``，每个预测与每个标签都比了一遍。
 # 均方误差和 ``nn.L1Loss``、``nn.SmoothL1Loss``、``nn.HuberLoss`` 都是这样：形状不同而能广播，就只有警告；不能广播才报错。
-# 别的损失函数各不相同，``nn.BCELoss`` 直接报错，``nn.KLDivLoss`` 连警告也没有，所以算损失之前应当自己核对形状。
+# 别的损失函数各不相同，``nn.BCELoss`` 直接报错，``nn.PoissonNLLLoss`` 连警告也没有，所以算损失之前应当自己核对形状。
 #
 # **解决办法**：先把标签变成与输出相同的形状。
 
@@ -847,7 +847,7 @@ for kind in (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss):
         pass
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    nn.KLDivLoss(reduction="batchmean")(predictions, labels)
+    nn.PoissonNLLLoss()(predictions, labels)
     assert not caught
 try:
     nn.BCELoss()(torch.full((4, 1), 0.5), torch.ones(4))
@@ -1045,7 +1045,7 @@ net.zero_grad()
 print(f"反向传播前：{net.conv1.bias.grad = }")
 loss.backward()
 print(f"反向传播后：{net.conv1.bias.grad = }")
-print(all(parameter.grad.shape == parameter.shape for parameter in net.parameters()))
+print("每个梯度都与参数同形：", all(p.grad.shape == p.shape for p in net.parameters()))
 
 # sphinx_gallery_start_ignore
 assert all(parameter.grad.shape == parameter.shape for parameter in net.parameters())
@@ -1061,7 +1061,6 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 
 # %%
 # 之前是 ``None``，表示还没有梯度；之后是六个数，每个输出通道一个。
-# 最后一行说明，每个参数的梯度都与参数自己同形。
 #
 # 为什么要清零？
 # 因为 ``backward()`` 把新的梯度加到旧的上面，不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
@@ -1231,7 +1230,7 @@ class SmallNet(nn.Module):
 
 # %%
 # 注释里的数字对应开头的六步。
-# 第 2 步在这里只是重复同一批数据，换成数据加载器就是真正的训练。
+# 第 2 步在这里只是重复同一批随机数，换成下一页的数据加载器（data loader），每次取出的就是不同的图片。
 
 torch.manual_seed(0)
 batch, batch_target = torch.randn(4, 1, 32, 32), torch.randn(4, 10)
