@@ -866,7 +866,9 @@ for shape in [(1, 10), (10,), (10, 1)]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         value = criterion(outputs, target.view(shape))
-    print(f"目标 {str(shape):8} loss = {value.item():.4f}，{len(caught)} 个警告")
+    print(f"目标 {shape!s:8} loss = {value.item():.4f}")
+    for warning in caught:
+        print(f"    {warning.category.__name__}: {warning.message}")
 
 # sphinx_gallery_start_ignore
 torch.testing.assert_close(((outputs - target[0]) ** 2).mean(), loss)
@@ -1061,9 +1063,13 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 
 # %%
 # 之前是 ``None``，表示还没有梯度；之后是六个数，每个输出通道一个。
+
+# %%
+# 为什么要清零
+# ^^^^^^^^^^^^
 #
-# 为什么要清零？
-# 因为 ``backward()`` 把新的梯度加到旧的上面，不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
+# 因为 ``backward()`` 把新的梯度加到旧的上面。
+# 不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
 #
 # .. admonition:: 2018 年的写法
 #    :class: legacy
