@@ -17,6 +17,10 @@ class drawing(nodes.General, nodes.Element):
     """一幅图：图、`drawing_caption`，和折叠的代码；`explorable` 是互动图的名字或空字符串。"""
 
 
+class drawing_code(nodes.General, nodes.Element):
+    """折叠在图下面的代码：`summary` 和代码。"""
+
+
 class drawing_caption(nodes.Part, nodes.TextElement):
     """图的说明。"""
 

@@ -15,6 +15,7 @@ def setup(app: Sphinx) -> dict[str, object]:
 
     app.add_node(nodes.fold, html=(folds.visit_fold, folds.depart_fold))
     app.add_node(nodes.summary, html=(folds.visit_summary, folds.depart_summary))
+    app.add_node(nodes.drawing_code, html=(folds.visit_fold, folds.depart_fold))
     app.add_node(nodes.drawing, html=(folds.visit_drawing, folds.depart_drawing))
     app.add_node(nodes.drawing_caption, html=(folds.visit_caption, folds.depart_caption))
 

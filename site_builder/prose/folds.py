@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 from sphinx.writers.html5 import HTML5Translator
 
-from site_builder.nodes import drawing, drawing_caption, fold, summary
+from site_builder.nodes import drawing, drawing_caption, drawing_code, fold, summary
 
 FOLDED = re.compile(r"选读：|答案：|练习 \d+ 的答案$")
 PITFALL = "常见错误："
@@ -90,15 +90,15 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
         parent.remove(picture)
         figure += picture
     figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(f" {caption}"))
-    figure += fold("", summary("", "画图的代码"), block.deepcopy(), classes=["drawing-code"])
+    figure += drawing_code("", summary("", "画图的代码"), block.deepcopy(), classes=["drawing-code"])
     block.replace_self(figure)
 
 
-def visit_fold(self: HTML5Translator, node: fold) -> None:
+def visit_fold(self: HTML5Translator, node: fold | drawing_code) -> None:
     self.body.append(self.starttag(node, "details", CLASS="fold"))
 
 
-def depart_fold(self: HTML5Translator, node: fold) -> None:
+def depart_fold(self: HTML5Translator, node: fold | drawing_code) -> None:
     self.body.append("</details>\n")
 
 
