@@ -1,66 +1,204 @@
-// 跟着读者走：本页目录的当前一项、“回到顶部”、切换配色。
-// 换下 furo.js：它一开始就要量遍全页的标题，手机上卡住半秒以上；IntersectionObserver 不必量（数字见 make bench）。
+// 跟着读者走：配色、抽屉、读到哪里、复制、放大。没有它页面照样能读；读到哪里只记在这台机器上。
 (() => {
   const root = document.documentElement;
+  const all = (selector) => document.querySelectorAll(selector);
+  const create = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
-  for (const button of document.querySelectorAll(".theme-toggle")) {
+  /** 浏览器可能不许存东西，存着的也可能不是我们写的：都当作没有。 */
+  const memory = {
+    get(name) {
+      try {
+        const value = JSON.parse(localStorage.getItem(name));
+        return value && typeof value === "object" ? value : {};
+      } catch {
+        return {};
+      }
+    },
+    set(name, value) {
+      try {
+        localStorage.setItem(name, typeof value === "string" ? value : JSON.stringify(value));
+      } catch {}
+    },
+  };
+
+  /** 网址里 # 后面指的元素；写坏的网址（例如 #%）什么也不指。 */
+  function target(hash) {
+    try {
+      return document.getElementById(decodeURIComponent(hash.slice(1)));
+    } catch {
+      return null;
+    }
+  }
+
+  for (const button of all(".theme-toggle"))
     button.addEventListener("click", () => {
       const dark = matchMedia("(prefers-color-scheme: dark)").matches;
       const order = dark ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
-      const next = order[(order.indexOf(document.body.dataset.theme) + 1) % order.length];
-      document.body.dataset.theme = next;
-      localStorage.setItem("theme", next);
+      const next = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
+      root.dataset.theme = next;
+      memory.set("theme", next);
     });
+
+  // -- 搜索：点页头的搜索就打开对话框；键盘走到框里仍然可以直接输入、回车 ------------------------
+
+  function openSearch(event) {
+    if (typeof globalThis.openSearch !== "function") return;
+    event.preventDefault();
+    event.target.blur?.();
+    globalThis.openSearch();
   }
+  for (const way of all(".sidebar-search, .open-search")) way.addEventListener("click", openSearch);
 
-  // 往回滚时才显示“回到顶部”
-  let last = 0;
-  addEventListener(
-    "scroll",
-    () => {
-      document.querySelector("header")?.classList.toggle("scrolled", scrollY > 0);
-      if (scrollY !== last) root.classList.toggle("show-back-to-top", scrollY >= 64 && scrollY < last);
-      last = scrollY;
-    },
-    { passive: true },
-  );
+  // -- 抽屉：选了就关上（Esc 和点别处由浏览器管） ---------------------------------------------
 
-  // 跳到一个锚点：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住
-  const settle = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
+  for (const drawer of all("[popover]"))
+    drawer.addEventListener("click", (event) => {
+      if (event.target.closest("a") && drawer.matches(":popover-open")) drawer.hidePopover();
+    });
+
+  // -- 锚点：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住 ----------------
+
+  function settle() {
+    const place = target(location.hash);
+    if (!place) return;
+    place.closest("details")?.setAttribute("open", "");
     let [frames, still, before] = [0, 0, NaN];
     const step = () => {
-      target.scrollIntoView();
-      const top = target.getBoundingClientRect().top;
+      place.scrollIntoView();
+      const top = place.getBoundingClientRect().top;
       still = top === before ? still + 1 : 0;
       before = top;
       if (still < 3 && ++frames < 30) requestAnimationFrame(step);
     };
     step();
-  };
+  }
   addEventListener("hashchange", settle);
   if (location.hash) settle();
 
+  // -- 读到哪里 -------------------------------------------------------------------
+
+  const DONE = 0.97;
+  const read = memory.get("read"); // {页名: {most: 0 到 1, at: 小节, title: 小节的标题}}
+  const share = (name) => Math.min(1, Math.max(0, Number(read[name]?.most) || 0));
+  function show(element, name) {
+    element.style.setProperty("--read", share(name));
+    element.classList.toggle("done", share(name) >= DONE);
+  }
+  for (const link of all("[data-read]")) show(link, link.dataset.read);
+
+  const here = root.dataset.page;
+  const tutorial = document.body.classList.contains("tutorial");
+  const article = document.querySelector("article");
+  let waiting = false;
+  function progress() {
+    waiting = false;
+    const whole = article.offsetHeight - innerHeight;
+    const now = whole > 0 ? Math.min(1, Math.max(0, scrollY / whole)) : 1;
+    root.style.setProperty("--read", now);
+    if (!tutorial || now <= share(here)) return;
+    read[here] = { ...read[here], most: Math.round(now * 1000) / 1000 };
+  }
+  addEventListener("scroll", () => waiting || ((waiting = true), requestAnimationFrame(progress)), { passive: true });
+  addEventListener("pagehide", () => tutorial && memory.set("read", { ...memory.get("read"), [here]: read[here], last: here }));
+
+  // 首页：路线上标出读过的，按钮旁边给出上次停下的地方
+  for (const card of all(".tutorial-card")) show(card, new URL(card.href).pathname.replace(/^.*\/(\w+\/\w+)\.html$/, "$1"));
+  const start = document.querySelector(".start");
+  const last = typeof read.last === "string" && document.querySelector(`[data-read="${CSS.escape(read.last)}"]`);
+  if (start && last && share(read.last) > 0 && share(read.last) < DONE) {
+    const { at, title } = read[read.last];
+    const link = create("a", { className: "resume", href: last.href + (typeof at === "string" ? `#${encodeURIComponent(at)}` : "") });
+    link.textContent = `接着读：${last.lastElementChild.textContent}${typeof title === "string" ? `，${title}` : ""}`;
+    start.append(link);
+  }
+
+  // -- 本页目录的当前一项；不必量遍全页的标题，IntersectionObserver 自己知道 ---------------------------
+
   const entries = new Map(); // 小节 -> 目录里的一项
-  for (const link of document.querySelectorAll(".toc-tree a")) {
-    const section = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  for (const link of all(".toc-tree a")) {
+    const section = target(link.hash);
     if (section) entries.set(section, link.closest("li"));
   }
-  const box = document.querySelector(".toc-scroll");
+  const box = document.getElementById("contents");
   const reading = new Set();
   const observer = new IntersectionObserver(
     (changes) => {
       for (const { target, isIntersecting } of changes) reading[isIntersecting ? "add" : "delete"](target);
-      const entry = entries.get([...entries.keys()].findLast((section) => reading.has(section)));
+      const section = [...entries.keys()].findLast((section) => reading.has(section));
+      const entry = entries.get(section);
       for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
       for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
       if (!entry) return;
+      if (tutorial) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
       const [outer, inner] = [box.getBoundingClientRect(), entry.firstElementChild.getBoundingClientRect()];
-      if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top;
-      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom;
+      if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;
+      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 80;
     },
     { rootMargin: "-15% 0px -84% 0px" }, // 窗口上方 15% 处的一条线，读到哪一节就是哪一节
   );
   for (const section of entries.keys()) observer.observe(section);
+
+  // -- 复制：只要代码，不要提示符和命令的输出 ---------------------------------------------------
+
+  async function copy(pre, button) {
+    const code = pre.cloneNode(true);
+    for (const extra of code.querySelectorAll(".gp, .go")) extra.remove();
+    const text = code.textContent.trim() + "\n";
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = create("textarea", { value: text }); // 不是 https 的地方没有剪贴板接口
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = "已复制";
+    button.classList.add("done");
+    setTimeout(() => (button.classList.remove("done"), (button.textContent = "复制")), 1500);
+  }
+  const CODE = ["Python", "python", "bash", "console", "powershell"].map((name) => `.highlight-${name} pre`);
+  for (const pre of all(CODE.join())) {
+    const button = create("button", { type: "button", className: "copy", textContent: "复制", ariaLabel: "复制这段代码" });
+    button.addEventListener("click", () => copy(pre, button));
+    pre.after(button);
+  }
+
+  // -- 放大一幅图 -------------------------------------------------------------------
+
+  function enlarge(figure) {
+    const shown = [...figure.querySelectorAll("img")].find((image) => image.offsetParent);
+    if (!shown) return;
+    const dialog = create("dialog", { className: "picture", ariaLabel: shown.alt });
+    const close = create("button", { type: "button", className: "tool", textContent: "×", ariaLabel: "关闭" });
+    const image = create("img", { src: shown.currentSrc || shown.src, alt: shown.alt });
+    if (shown.srcset) image.srcset = shown.srcset;
+    image.sizes = "100vw";
+    dialog.append(image, close);
+    dialog.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+  for (const figure of all("article figure")) {
+    const picture = figure.querySelector("img");
+    if (!picture) continue;
+    const button = create("button", { type: "button", className: "enlarge", textContent: "放大", ariaLabel: `放大：${picture.alt}` });
+    button.addEventListener("click", () => enlarge(figure));
+    figure.append(button);
+    figure.addEventListener("click", (event) => event.target.tagName === "IMG" && enlarge(figure));
+  }
+
+  // -- 公式的字体：没有滚到的公式还没有要字体，打印时就缺字；闲下来先取好这一页用到的 --------------------------
+
+  const FACES = {
+    "KaTeX_Main": ".katex", "italic KaTeX_Math": ".mathnormal", "bold KaTeX_Main": ".mathbf", "KaTeX_AMS": ".amsrm, .mathbb",
+    "KaTeX_Size1": ".size1, .small-op", "KaTeX_Size2": ".size2, .large-op", "KaTeX_Size3": ".size3", "KaTeX_Size4": ".size4",
+    "KaTeX_Caligraphic": ".mathcal", "KaTeX_Typewriter": ".mathtt",
+  };
+  const fetchFonts = () => {
+    for (const [face, selector] of Object.entries(FACES))
+      if (document.querySelector(selector)) document.fonts.load(face.replace(/(\S+)$/, "1em $1"));
+  };
+  addEventListener("load", () => (globalThis.requestIdleCallback ?? setTimeout)(fetchFonts));
 })();

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
 
 from site_builder import provenance, store
 
@@ -20,7 +22,8 @@ SECONDS_PER_CODE_LINE = 3
 SECONDS_PER_OUTPUT_LINE = 1
 
 
-def dress(app, doctree):
+def dress(app: Sphinx, doctree: nodes.document) -> None:
+    """教程的标题下面加上事实和下载，页尾加上来历；记下首页要的那句话和阅读时间。"""
     gallery, _, name = app.env.docname.partition("/")
     if gallery != app.config.sphinx_gallery_conf["gallery_dirs"] or name not in app.config.tutorials:
         return
@@ -29,21 +32,27 @@ def dress(app, doctree):
             note.parent.remove(note)
     number = app.config.tutorials.index(name) + 1
     minutes = reading_minutes(doctree)
-    lead = doctree.next_node(nodes.title).parent.next_node(nodes.paragraph).astext()
-    sentence = re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead.split("。")[0]).replace("\n", "") + "。"
-    store.page(app.env).lead = store.Lead(sentence, minutes)
+    title = next(doctree.findall(nodes.title))
+    heading = title.parent
+    store.page(app.env).lead = store.Lead(promise(next(heading.findall(nodes.paragraph)).astext()), minutes)
     place = ORDINAL.format(number, len(app.config.tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
-    title = doctree.next_node(nodes.title)
-    heading = title.parent
     heading.insert(heading.index(title) + 1, [facts, _downloads(doctree)])
     heading += _provenance(app, name)
 
 
-def reading_minutes(doctree):
+def promise(lead: str) -> str:
+    """开头一段里说“读完……”的那一句；没有就是第一句。"""
+    text = re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead).replace("\n", "")
+    sentences = [sentence + "。" for sentence in text.split("。") if sentence]
+    return next((sentence for sentence in sentences if sentence.startswith("读完")), sentences[0])
+
+
+def reading_minutes(doctree: nodes.document) -> int:
     """正文、代码和输出的阅读时间，整分钟。折叠的部分不算。"""
     characters = seconds = 0
-    folded = {id(node) for fold in doctree.findall(_is_fold) for node in fold.findall()}
+    folds = (node for node in doctree.findall(nodes.Element) if node.tagname == "fold")
+    folded = {id(node) for fold in folds for node in fold.findall()}
     for text in doctree.findall(nodes.Text):
         if id(text) in folded:
             continue
@@ -55,26 +64,20 @@ def reading_minutes(doctree):
     return max(1, round(characters / CHARACTERS_PER_MINUTE + seconds / 60))
 
 
-def _is_fold(node):
-    return node.__class__.__name__ == "fold"
-
-
-def _downloads(doctree):
+def _downloads(doctree: nodes.document) -> nodes.container:
     footer = next(node for node in doctree.findall(nodes.container) if "sphx-glr-footer-example" in node["classes"])
     footer.parent.remove(footer)
     buttons = nodes.container(classes=["tutorial-downloads"])
     for kind, label in (("python", "下载 .py"), ("jupyter", "下载 .ipynb")):
         for box in footer.findall(nodes.container):
             if f"sphx-glr-download-{kind}" in box["classes"]:
-                link = box.next_node(
-                    lambda node: node.get("reftype") == "download" if isinstance(node, nodes.Element) else False
-                )
+                link = next(box.findall(addnodes.download_reference))
                 link.children = [nodes.inline("", label)]
                 buttons += nodes.paragraph("", "", link)
     return buttons
 
 
-def _provenance(app, name):
+def _provenance(app: Sphinx, name: str) -> nodes.container:
     """页脚“这一页怎样生成”，各项都读自这次构建。"""
     source = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{name}.py").resolve()
     script = source.read_text("utf-8")
@@ -90,7 +93,7 @@ def _provenance(app, name):
     items += [
         ("代码用时", provenance.running_time(page)),
         ("执行日期", provenance.executed(page).strftime("%Y-%m-%d %H:%M UTC")),
-        ("源码版本", provenance.commit(Path(app.confdir))),
+        ("源码版本", provenance.commit(Path(app.confdir)).partition("（")[0]),  # 有没有未提交的改动，读者用不着知道
     ]
     rubric = nodes.rubric("", "这一页怎样生成")
     fields = nodes.definition_list(classes=["provenance"])

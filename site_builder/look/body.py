@@ -1,0 +1,205 @@
+"""正文的样子：Sphinx 写好的一页读成一棵树，从上到下各改一遍，再写回去。
+
+改的只是样子，文字一个也不动：代码、输出和图合成一格，画图的代码折在图的下面，开头的“你将学到”、末尾的小结与
+练习各有各的框，能横向滚动的框键盘够得着，站外的链接在纸上有脚注。
+"""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from itertools import count
+from typing import Any
+
+from docutils import nodes
+from lxml import html
+from lxml.builder import E
+from lxml.html import HtmlElement
+from sphinx.application import Sphinx
+
+from site_builder.look import assets, pictures
+
+OUTPUT = "sphx-glr-script-out"
+#: 一格代码的第一行这样写，它就只是画图用的：``# 画图：说明`` 或 ``# 画图（互动图的名字）：说明``。
+DRAWING = re.compile(r"# 画图(?:（([\w-]+)）)?：(.*)")
+#: 输出里有一行这样开头，就是报错。
+ERROR = re.compile(r"^(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
+OPENING = ("你将学到", "需要先会")
+#: 二级标题 -> 那一节的 class。
+SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
+#: 一行多少列（汉字算 1.66 列）以上，输出在手机上、代码在平板上就可能要横向滚动。
+NARROW, WIDE = 42, 66
+TALL = 20
+
+
+def dress(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """改好 ``context["body"]``，并选出这一页要的样式与脚本。"""
+    root = html.fragment_fromstring(context.get("body", ""), create_parent="div")
+    for block in list(_with_class(root, "highlight")):
+        _lay_lines(block)
+    _join_cells(root)
+    _shape_sections(root)
+    _note_links(root)
+    pictures.measure(app, pagename, root)
+    assets.choose(app, context, root)
+    if context.get("body"):
+        context["body"] = "".join(html.tostring(child, encoding="unicode") for child in root)
+
+
+def _with_class(root: HtmlElement, name: str) -> Iterator[HtmlElement]:
+    return (element for element in root.iter() if name in _classes(element))
+
+
+def _classes(element: HtmlElement) -> list[str]:
+    return str(element.get("class", "")).split() if isinstance(element.tag, str) else []
+
+
+def _columns(line: str) -> float:
+    return sum(1.66 if character > "\u2e80" else 1 for character in line)
+
+
+# -- 代码 ---------------------------------------------------------------------
+
+
+def _lay_lines(block: HtmlElement) -> None:
+    """代码一行一个 ``<span class="l">``：窄屏上长行折到自己的缩进之后，缩进也窄一半。"""
+    pre = block.find("pre")
+    if pre is None:
+        return
+    text = pre.text_content().rstrip("\n")
+    outer = _classes(block.getparent())
+    is_output = OUTPUT in outer or "card-output" in outer
+    if is_output and ERROR.search(text):
+        block.getparent().set("class", " ".join([*outer, "error"]))
+    lines = text.split("\n")
+    if max(map(_columns, lines)) > (NARROW if is_output else WIDE) or len(lines) > TALL:
+        pre.set("tabindex", "0")
+    if not is_output:
+        _split_lines(pre)
+
+
+def _split_lines(pre: HtmlElement) -> None:
+    """Pygments 的换行都在最外层，所以按最外层的文字切开就行。"""
+    pieces: list[str | HtmlElement] = [pre.text or ""]
+    for child in list(pre):
+        tail, child.tail = child.tail or "", None
+        pre.remove(child)
+        pieces += [child, tail] if len(child) or child.text else [tail]
+    pre.text = None
+    line = E.span({"class": "l"})
+    for piece in pieces:
+        if not isinstance(piece, str):
+            line.append(piece)
+            continue
+        *whole, rest = piece.split("\n")
+        for text in whole:
+            _append_text(line, text + "\n")
+            pre.append(_indented(line))
+            line = E.span({"class": "l"})
+        _append_text(line, rest)
+    if line.text or len(line):
+        pre.append(_indented(line))
+
+
+def _append_text(element: HtmlElement, text: str) -> None:
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + text
+    else:
+        element.text = (element.text or "") + text
+
+
+def _indented(line: HtmlElement) -> HtmlElement:
+    """行首的空格放进 ``<span class="in">``，个数写在 ``--i``。"""
+    first = line if line.text else line[0] if len(line) and "w" in _classes(line[0]) else None
+    spaces = re.match(" *", first.text or "")[0] if first is not None else ""  # type: ignore[index]
+    if spaces and first is not None:
+        indent = E.span({"class": "in"}, spaces)
+        indent.tail = first.text[len(spaces) :]
+        first.text = None
+        first.insert(0, indent)
+        line.set("style", f"--i:{len(spaces)}")
+    return line
+
+
+# -- 一格：代码、输出、图 -----------------------------------------------------------
+
+
+def _join_cells(root: HtmlElement) -> None:
+    numbers, figures = count(1), count(1)
+    for code in list(_with_class(root, "highlight-Python")):
+        parts = list(_results(code))
+        cell = E.div({"class": "cell", "data-n": str(next(numbers))})
+        tail = (parts or [code])[-1].tail
+        code.addprevious(cell)
+        pictured = [part for part in parts if OUTPUT not in _classes(part)]
+        outputs = [part for part in parts if OUTPUT in _classes(part)]
+        drawing = DRAWING.match(code.text_content().lstrip())
+        figure = _figure(pictured, drawing, figures) if pictured else None
+        if drawing and figure is not None:
+            cell.set("class", "cell drawn")
+            cell.extend([figure, E.details({"class": "drawing"}, E.summary("画图的代码"), code), *outputs])
+        else:
+            cell.extend([code, *outputs, *([figure] if figure is not None else [])])
+        for part in cell.iter():
+            if part in (code, *parts):
+                part.tail = "\n"
+        cell.tail = tail
+
+
+def _results(code: HtmlElement) -> Iterator[HtmlElement]:
+    """紧跟着一格代码的输出和图。"""
+    following = code.getnext()
+    while following is not None and (
+        OUTPUT in _classes(following)
+        or following.tag == "img"
+        or {"sphx-glr-horizontal", "plot"} & set(_classes(following))
+    ):
+        yield following
+        following = following.getnext()
+
+
+def _figure(parts: list[HtmlElement], drawing: re.Match[str] | None, numbers: "count[int]") -> HtmlElement:
+    """几幅图（或同一幅的浅色、深色两版）放进一个 ``<figure>``；画图的格子有编号和说明。"""
+    figure = E.figure({"class": "plot"}, *parts)
+    if drawing:
+        name, caption = drawing.groups()
+        if name:
+            figure.set("data-figure", name)
+        figure.append(E.figcaption(E.span({"class": "figure-number"}, f"图 {next(numbers)}"), caption.strip()))
+    return figure
+
+
+# -- 各节的样子 -------------------------------------------------------------------
+
+
+def _shape_sections(root: HtmlElement) -> None:
+    opening = [p for p in root.iter("p") if len(p) and p[0].tag == "strong" and p[0].text in OPENING and not p.text]
+    if opening:
+        box = E.div({"class": "opening"})
+        opening[0].addprevious(box)
+        box.extend(opening)
+    for heading in root.iter("h2"):
+        title = heading.text_content().removesuffix("¶").strip()
+        if title in SHAPES and heading.getparent().tag == "section":
+            section = heading.getparent()
+            section.set("class", " ".join([*_classes(section), SHAPES[title]]))
+    for summary in root.iter("summary"):
+        if summary.text_content().startswith("选读") and summary.getparent().tag == "details":
+            summary.getparent().set("class", "fold optional")
+
+
+def _note_links(root: HtmlElement) -> None:
+    """正文里指向站外的链接，打印时编号，网址列在末尾；屏幕上和电子书里都没有。"""
+    links: dict[str, int] = {}
+    for link in root.iter("a"):
+        address = link.get("href", "")
+        if not address.startswith("http") or "api-link" in _classes(link) or link.text_content().strip() == address:
+            continue
+        number = links.setdefault(address, len(links) + 1)
+        note = E.sup({"class": "on-paper", "hidden": ""}, f"[{number}]")
+        note.tail, link.tail = link.tail, None
+        link.addnext(note)
+    if links:
+        items = [E.li(address) for address in deepcopy(list(links))]
+        root.append(E.ol({"class": "on-paper", "hidden": ""}, *items))

@@ -1,0 +1,89 @@
+"""去哪里：侧栏、上一篇与下一篇、本页目录。
+
+次序由 conf.py 的 `tutorials` 和目录树得来，读完全部页面时排一次，记在 `store.Results`；每一页只画自己附近的
+一段，所以页面多了，构建的时间也只按比例增长。furo 和 Sphinx 原来的做法是每一页都画出整棵树。
+"""
+
+from typing import Any
+
+from docutils import nodes
+from lxml import html
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from site_builder import store
+
+#: 侧栏里一组最多列几页；更多时只列这一页前后的。
+NEARBY = 12
+
+
+def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """排好全站的次序；次序或标题变了，每一页的侧栏都要重写：返回全部页名。"""
+    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
+    tutorials = [name for name in (f"{gallery}/{name}" for name in app.config.tutorials) if name in env.all_docs]
+    apart = {*tutorials, f"{gallery}/index", app.config.root_doc}
+    order = [(name, True, env.titles[name].astext()) for name in tutorials]
+    order += [(name, False, env.titles[name].astext()) for name in _below(env, app.config.root_doc) if name not in apart]
+    results = store.results(env)
+    if order == results.order:
+        return []
+    results.order = order
+    return sorted(env.all_docs)
+
+
+def _below(env: BuildEnvironment, docname: str) -> list[str]:
+    """目录树里 `docname` 下面的各页，深的紧跟着浅的。"""
+    children = env.toctree_includes.get(docname, [])
+    return [name for child in children for name in (child, *_below(env, child))]
+
+
+def withhold_toctree(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """不给 furo 画整棵树的函数：它每一页都要画一遍，再用 BeautifulSoup 读一遍，而我们的模板用不着。"""
+    context.pop("toctree", None)
+
+
+def add(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """给模板 `tutorials`、`references`（侧栏的两组）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
+    entries = [_entry(app, *page) for page in store.results(app.env).order]
+    for entry in entries:
+        entry["current"] = entry["name"] == pagename
+    tutorials = [entry for entry in entries if entry["number"]]
+    context["tutorials"], context["tutorials_count"] = _nearby(tutorials, pagename), len(tutorials)
+    context["references"] = _nearby([entry for entry in entries if not entry["number"]], pagename)
+    home = {"name": app.config.root_doc, "title": "首页", "number": 0, "lead": None}
+    line = [home, *entries]
+    place = next((i for i, entry in enumerate(line) if entry["name"] == pagename), None)
+    context["place"] = line[place] if place is not None else None
+    context["before"] = line[place - 1] if place else None
+    context["after"] = line[place + 1] if place is not None and place + 1 < len(line) else None
+    context["contents"] = "" if "hide-toc" in (context.get("meta") or {}) else _contents(context.get("toc", ""))
+
+
+def _entry(app: Sphinx, name: str, is_tutorial: bool, title: str) -> dict[str, Any]:
+    number = app.config.tutorials.index(name.rpartition("/")[2]) + 1 if is_tutorial else 0
+    return {"name": name, "title": title, "number": number, "lead": store.page(app.env, name).lead}
+
+
+def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]]:
+    """`entries` 里离这一页近的几项；不多就是全部。"""
+    if len(entries) <= NEARBY:
+        return entries
+    place = next((i for i, entry in enumerate(entries) if entry["name"] == pagename), 0)
+    start = max(0, min(place - NEARBY // 2, len(entries) - NEARBY))
+    return entries[start : start + NEARBY]
+
+
+def _contents(toc: str) -> str:
+    """Sphinx 画的本页目录，去掉页标题那一层；不到两节就不要目录。"""
+    if not toc.strip():
+        return ""
+    inner = html.fragment_fromstring(toc, create_parent="div").find("./ul/li/ul")
+    if inner is None or len(inner) < 2:
+        return ""
+    for element in inner.iter("ul", "li", "a"):
+        element.attrib.pop("class", None)
+    return html.tostring(inner, encoding="unicode").strip()
