@@ -85,7 +85,7 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
         if node.tagname not in ("image", "imgsgnode"):
             break
         pictures.append(node)
-    figure = drawing("", explorable=name, source=block.source, line=block.line)
+    figure = drawing("", explorable=name, ids=[name] if name else [], source=block.source, line=block.line)
     for picture in pictures:
         parent.remove(picture)
         figure += picture
@@ -111,7 +111,7 @@ def depart_summary(self: HTML5Translator, node: summary) -> None:
 
 
 def visit_drawing(self: HTML5Translator, node: drawing) -> None:
-    attributes = {"data-explorable": node["explorable"], "id": node["explorable"]} if node["explorable"] else {}
+    attributes = {"data-explorable": node["explorable"]} if node["explorable"] else {}
     self.body.append(self.starttag(node, "figure", CLASS="drawing", **attributes))
 
 
