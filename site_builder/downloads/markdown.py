@@ -19,6 +19,7 @@ from sphinx.locale import admonitionlabels
 SECTIONS = ("section", "fold")
 #: 没有文字可写的节点；summary 只有在 fold 里才是标题。
 SILENT = (
+    "summary",
     "comment",
     "target",
     "substitution_definition",
@@ -112,7 +113,7 @@ class Writer:
     def block_paragraph(self, node: nodes.Element) -> str:
         return re.sub(r"^(\d*)(>|(?:[#+.)-])(?=\s))", r"\1\\\2", self.text(node))  # 不是列表、标题、引用
 
-    block_caption = block_paragraph
+    block_caption = block_drawing_caption = block_paragraph
 
     def block_rubric(self, node: nodes.Element) -> str:
         return f"**{self.text(node)}**"

@@ -16,7 +16,7 @@ from site_builder.downloads.markdown import Piece, Writer
 ANSWER = re.compile(r"答案：|练习 \d+ 的答案")
 ANSWERS_HEADING = "## 练习的答案\n\n先自己做一做，再往下看。"
 #: 只在网站上有用的部分。
-WITHOUT = ("tutorial-facts", "tutorial-downloads", "provenance-box")
+WITHOUT = ("tutorial-facts", "tutorial-downloads", "provenance-box", "drawing-caption")  # 图的说明就是代码的第一行
 NEEDS = (
     "**运行之前**：本机要有 torch、torchvision 和 matplotlib。没有就在终端运行 "
     "`pip install torch torchvision matplotlib`，再从上往下逐格运行。Colab 里三样都已装好。"

@@ -89,7 +89,7 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
     for picture in pictures:
         parent.remove(picture)
         figure += picture
-    figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(f" {caption}"))
+    figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(f" {caption}"), classes=["drawing-caption"])
     figure += drawing_code("", summary("", "画图的代码"), block.deepcopy(), classes=["drawing-code"])
     block.replace_self(figure)
 
