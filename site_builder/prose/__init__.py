@@ -3,7 +3,7 @@
 from sphinx.application import Sphinx
 
 from site_builder import nodes
-from site_builder.prose import cards, folds, glossary, lines, mathematics
+from site_builder.prose import cards, folds, glossary, lines, mathematics, terms
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -19,6 +19,9 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("doctree-resolved", folds.fill_index)
 
     app.add_node(glossary.glossary_link, html=(glossary.visit_link, glossary.depart_link))
+    app.add_config_value("terms_entries", (), "env", [tuple])
+    app.connect("config-inited", terms.load)
+    app.connect("doctree-read", terms.check)
     app.connect("doctree-read", glossary.collect)
     app.connect("env-get-outdated", glossary.outdated)
     app.connect("doctree-resolved", glossary.link)
