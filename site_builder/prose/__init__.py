@@ -3,7 +3,7 @@
 from sphinx.application import Sphinx
 
 from site_builder import nodes
-from site_builder.prose import anchors, cards, folds, glossary, lines, mathematics, pitfalls
+from site_builder.prose import anchors, cards, folds, glossary, lines, mathematics, pitfalls, terms
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -25,6 +25,9 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("doctree-resolved", pitfalls.fill_index)
 
     app.add_node(glossary.glossary_link, html=(glossary.visit_link, glossary.depart_link))
+    app.add_config_value("terms_entries", (), "env", [tuple])
+    app.connect("config-inited", terms.load)
+    app.connect("doctree-read", terms.check)
     app.connect("doctree-read", glossary.collect)
     app.connect("env-get-outdated", glossary.outdated)
     app.connect("doctree-resolved", glossary.link)
