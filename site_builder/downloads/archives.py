@@ -40,7 +40,7 @@ def write_site(app: Sphinx) -> None:
     path = outdir / places.FOLDER / places.SITE
     if path.is_file() and path.stat().st_mtime_ns >= provenance.newest_page(app):
         return
-    own = places.fill(app)
+    own = places.fill(app, inside_zip=True)
     names = (file.relative_to(outdir).as_posix() for file in outdir.rglob("*") if file.is_file())
     files = {
         f"pytorch-tutorials/{name}": own.get(name) or (outdir / name).read_bytes()
@@ -48,6 +48,6 @@ def write_site(app: Sphinx) -> None:
         if not LEFT_OUT.match(name)
     }
     path.write_bytes(pack(files))
-    for name in own:
-        (outdir / name).write_bytes(places.fill_page(app, name.removesuffix(".html")))
+    for name, content in places.fill(app, inside_zip=False).items():
+        (outdir / name).write_bytes(content)
     path.touch()
