@@ -26,7 +26,8 @@ def write_code(app: Sphinx) -> None:
     files = {converter.name: converter.read_bytes()}
     for name in app.config.tutorials:
         for path in (Path(app.outdir, gallery, f"{name}{suffix}") for suffix in (".py", ".ipynb")):
-            files[path.name] = path.read_bytes()
+            if path.is_file():  # 没有写成的，写的时候已经警告过
+                files[path.name] = path.read_bytes()
     for name, text in scripts.handed(Path(app.srcdir, gallery), app.config.tutorials).items():
         files[name] = text.encode()
         (folder / name).write_bytes(files[name])
