@@ -8,7 +8,6 @@ from site_builder.downloads import pages, places, publish
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_node(places.site_file, html=(places.visit, places.depart))
     app.add_role("site-file", places.SiteFile())
-    app.connect("source-read", places.drop_gallery_zip)
     app.connect("doctree-read", places.add_buttons)
     app.connect("doctree-read", pages.summarize)
     # 别的文件夹都填好自己的节点以后

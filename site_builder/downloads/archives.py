@@ -26,7 +26,8 @@ def write_code(app: Sphinx) -> None:
     files = {converter.name: converter.read_bytes()}
     for name in app.config.tutorials:
         for path in (Path(app.outdir, gallery, f"{name}{suffix}") for suffix in (".py", ".ipynb")):
-            files[path.name] = path.read_bytes()
+            if path.is_file():  # 没有写成的，写的时候已经警告过
+                files[path.name] = path.read_bytes()
     for name, text in scripts.handed(Path(app.srcdir, gallery), app.config.tutorials).items():
         files[name] = text.encode()
         (folder / name).write_bytes(files[name])
@@ -40,7 +41,7 @@ def write_site(app: Sphinx) -> None:
     path = outdir / places.FOLDER / places.SITE
     if path.is_file() and path.stat().st_mtime_ns >= provenance.newest_page(app):
         return
-    own = places.fill(app)
+    own = places.fill(app, inside_zip=True)
     names = (file.relative_to(outdir).as_posix() for file in outdir.rglob("*") if file.is_file())
     files = {
         f"pytorch-tutorials/{name}": own.get(name) or (outdir / name).read_bytes()
@@ -48,6 +49,6 @@ def write_site(app: Sphinx) -> None:
         if not LEFT_OUT.match(name)
     }
     path.write_bytes(pack(files))
-    for name in own:
-        (outdir / name).write_bytes(places.fill_page(app, name.removesuffix(".html")))
+    for name, content in places.fill(app, inside_zip=False).items():
+        (outdir / name).write_bytes(content)
     path.touch()

@@ -5,8 +5,8 @@ Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它�
 公式用 KaTeX 的 HTML 和字体，折叠处一律展开；能动手的图留下图和那句话，控件不要。
 """
 
-import posixpath
 import uuid
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
@@ -24,7 +24,7 @@ from site_builder.downloads.pages import in_order
 NAME = "downloads/pytorch-tutorials.epub"
 #: 只在网站上有用的页面与元素；目录页也不收。
 PAGES_LEFT_OUT = {"downloads", "search"}
-ELEMENTS_LEFT_OUT = {"script", "template", "button", "input", "select", "textarea", "label", "output", "canvas"}
+ELEMENTS_LEFT_OUT = {"script", "template", "button", "input", "select", "textarea", "source"}
 CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads"}
 ATTRIBUTES_LEFT_OUT = ("srcset", "loading", "tooltip", "download", "align", "tabindex")
 #: 读成 HTML 时变成小写的 SVG 属性。
@@ -96,17 +96,14 @@ class Book:
         self.app, self.outdir = app, Path(app.outdir)
         pages = in_order(app.env, app.config.root_doc)
         self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
-        # 读两遍，一次只留一页的树在内存里：一页的树有一两 MB
-        self.anchors = {name: set(self.article(name).xpath(".//@id", smart_strings=False)) for name in self.docnames}
         self.files: dict[str, bytes] = {"book.css": STYLE.encode()}
         self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]
         katex = self.outdir / "_static/katex"
         for path in [katex / "katex.min.css", *(katex / "fonts").glob("*.woff2")]:
             self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
         contents = "".join(self.add(docname) for docname in self.docnames)
-        project = escape(app.config.project)
-        nav = f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{contents}</ol></nav>'
-        self.add_page("nav.xhtml", project, nav)
+        nav = f'<h1>{escape(app.config.project)}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{contents}</ol></nav>'
+        self.add_page("nav.xhtml", app.config.project, nav)
 
     def article(self, docname: str) -> html.HtmlElement:
         """网页的正文，去掉只在网站上有用的元素。"""
@@ -137,13 +134,12 @@ class Book:
                 element.set("src", self.image(docname, element.get("src")))
             elif element.tag == "a" and "href" in element.attrib:
                 self.point(docname, element)
-        title = escape(article.find(".//h1").text_content())
+        heading = article.find(".//h1").text_content()
         children = (etree.tostring(child, encoding="unicode") for child in article)
-        self.add_page(file(docname), title, (escape(article.text or "") + "".join(children)).strip())
-        headings = [(part.get("id"), part.find("h2")) for part in article.findall(".//section[@id]")]
-        entries = [(f"{file(docname)}#{anchor}", h2.text_content()) for anchor, h2 in headings if h2 is not None]
-        items = "".join(f'<li><a href="{escape(link)}">{escape(text)}</a></li>' for link, text in entries)
-        return f'<li><a href="{file(docname)}">{title}</a>{f"<ol>{items}</ol>" if items else ""}</li>'
+        self.add_page(file(docname), heading, (escape(article.text or "") + "".join(children)).strip())
+        parts = [(part.get("id"), part.find("h2")) for part in article.findall(".//section[@id]")]
+        inside = [item(f"{file(docname)}#{anchor}", h2.text_content()) for anchor, h2 in parts if h2 is not None]
+        return item(file(docname), heading, inside)
 
     def image(self, docname: str, source: str) -> str:
         """收进一幅图，返回它在书里的路径；SVG 以外的都换成 PNG。"""
@@ -160,24 +156,21 @@ class Book:
 
     def point(self, docname: str, link: html.HtmlElement) -> None:
         """站内的链接指向书里；书里没有的指向网站，没有网址就只留文字。"""
-        address, fragment = urldefrag(link.get("href"))
+        address, fragment = urldefrag(urljoin(f"/{docname}.html", link.get("href")))
+        name = address.removeprefix("/").removesuffix(".html")
         if urlparse(address).scheme:
             return
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(docname), address or f"/{docname}.html"))
-        target = target.removeprefix("/")
-        name = target.removesuffix(".html")
-        if name in self.anchors:
-            found = unquote(fragment) in self.anchors[name]
-            link.set("href", file(name) + (f"#{fragment}" if found else ""))
+        if name in self.docnames:
+            link.set("href", file(name) + (f"#{fragment}" if fragment else ""))
         elif self.app.config.html_baseurl:
-            link.set("href", urljoin(self.app.config.html_baseurl, target) + (f"#{fragment}" if fragment else ""))
+            link.set("href", urljoin(f"{self.app.config.html_baseurl}{docname}.html", link.get("href")))
         else:
             link.drop_tag()
 
     def add_page(self, name: str, title: str, body: str) -> None:
         styles = ["book.css", "code.css", *(["katex/katex.min.css"] if 'class="katex' in body else [])]
         links = "".join(f'<link rel="stylesheet" href="{style}"/>' for style in styles)
-        self.files[name] = PAGE.format(title=title, links=links, body=body).encode()
+        self.files[name] = PAGE.format(title=escape(title), links=links, body=body).encode()
 
     def packed(self) -> bytes:
         """整本书的字节。"""
@@ -189,7 +182,7 @@ class Book:
                 inside = {"mathml": b"<math", "svg": b"<svg"}
                 properties += [kind for kind, tag in inside.items() if tag in self.files[name]]
             attribute = f' properties="{" ".join(properties)}"' if properties else ""
-            kind = MEDIA_TYPES[posixpath.splitext(name)[1]]
+            kind = MEDIA_TYPES[Path(name).suffix]
             manifest.append(f'<item id="{identifier}" href="{name}" media-type="{kind}"{attribute}/>')
         spine = [f'<itemref idref="{ids[name]}"/>' for name in ["nav.xhtml", *map(file, self.docnames)]]
         package = PACKAGE.format(
@@ -208,3 +201,9 @@ class Book:
 def file(docname: str) -> str:
     """这一页在书里的文件名。"""
     return docname.replace("/", "-") + ".xhtml"
+
+
+def item(address: str, text: str, inside: Iterable[str] = ()) -> str:
+    """目录里的一项，`inside` 是它下面的各项。"""
+    below = "".join(inside)
+    return f'<li><a href="{escape(address)}">{escape(text)}</a>{f"<ol>{below}</ol>" if below else ""}</li>'

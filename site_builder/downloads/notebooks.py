@@ -5,16 +5,17 @@
 
 import hashlib
 import re
+from collections import Counter
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
 from docutils import nodes
 
-from site_builder.downloads.markdown import Piece, Writer
+from site_builder.downloads.markdown import Piece, Writer, quote
 
 #: 答案的标题。
 ANSWER = re.compile(r"答案：|练习 \d+ 的答案")
-ANSWERS_HEADING = "## 练习的答案\n\n先自己做一做，再往下看。"
+ANSWERS = [Piece("heading", "练习的答案", 2), Piece("text", "先自己做一做，再往下看。")]
 #: 只在网站上有用的部分。
 WITHOUT = ("tutorial-facts", "tutorial-downloads", "provenance-box", "drawing-caption")  # 图的说明就是代码的第一行
 NEEDS = (
@@ -28,12 +29,7 @@ FONTS = (
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language": "zh-CN",
-    "language_info": {
-        "name": "python",
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "pygments_lexer": "ipython3",
-    },
+    "language_info": dict(name="python", file_extension=".py", mimetype="text/x-python", pygments_lexer="ipython3"),
 }
 
 
@@ -43,14 +39,15 @@ def notebook(doctree: nodes.document, docname: str, site_url: str = "") -> dict[
     `site_url` 是网站的网址，以 / 结尾：页与页之间的链接是完整网址；没有它时写成《标题》。
     不会写的节点抛出 ExtensionError。
     """
+    page = f"{site_url}{docname}.html"
 
     def link(text: str, address: str) -> str:
         if urlparse(address).scheme or site_url:
-            return f"[{text}]({urljoin(f'{site_url}{docname}.html', address).replace(')', '%29')})"
-        return f"《{text.strip('《》“”')}》" if address.partition("#")[0] else text
+            return f"[{text}]({urljoin(page, address).replace(')', '%29')})"
+        return text if address.startswith("#") else f"《{text.strip('《》“”')}》"
 
     # 图由代码格画出来
-    pieces = list(Writer(docname, link, lambda alt, node: "", WITHOUT).pieces(doctree.children))
+    title, *pieces = Writer(docname, link, lambda alt, node: "", WITHOUT).pieces(doctree.children)
     codes = "\n".join(piece.text for piece in pieces if piece.kind == "cell")
     needs = [NEEDS]
     if "font_manager" in codes:
@@ -59,25 +56,13 @@ def notebook(doctree: nodes.document, docname: str, site_url: str = "") -> dict[
         slow = link("《数据下载慢怎么办》", "../slow_download.html")
         needs.append(f"第一次运行要下载约 170 MB 的数据。下载太慢，见{slow}。")
     if site_url:
-        needs.append(f"网页版带着全部输出：[{site_url}{docname}.html]({site_url}{docname}.html)")
-    preamble = Piece("text", "\n>\n".join(f"> {line}" for line in needs))
-    text, answers = _apart(pieces)
-    if answers:
-        answers.insert(0, Piece("text", ANSWERS_HEADING))
-    cells = _Cells()
-    for piece in [text[0], preamble, *text[1:], None, *answers]:
-        cells.add(piece)
-    cells.flush()
-    return {
-        "cells": cells.cells,
-        "metadata": {**METADATA, "title": text[0].text},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+        needs.append(f"网页版带着全部输出：[{page}]({page})")
+    cells = cells_of([title, Piece("text", quote("\n\n".join(needs))), *answers_last(pieces)])
+    return {"cells": cells, "metadata": {**METADATA, "title": title.text}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def _apart(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """正文和答案；答案到下一个同级或更高的标题为止。"""
+def answers_last(pieces: list[Piece]) -> list[Piece]:
+    """答案移到最后；一个答案到下一个同级或更高的标题为止。"""
     text: list[Piece] = []
     answers: list[Piece] = []
     level = 0
@@ -85,41 +70,30 @@ def _apart(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
         if piece.kind == "heading" and (not level or piece.level <= level):
             level = piece.level if ANSWER.match(piece.text) else 0
         (answers if level else text).append(piece)
-    return text, answers
+    return [*text, *ANSWERS, *answers] if answers else text
 
 
-class _Cells:
-    """一格一格地写下去：标题和代码各起一格，其余的文字接在一起。"""
-
-    def __init__(self) -> None:
-        self.cells: list[dict[str, Any]] = []
-        self.pending: list[str] = []
-        self.used: dict[str, int] = {}
-
-    def add(self, piece: Piece | None) -> None:
-        """`None` 另起一格。"""
-        if piece is None or piece.kind in ("heading", "cell"):
-            self.flush()
-        if piece is None or piece.kind == "output":
-            return
+def cells_of(pieces: list[Piece]) -> list[dict[str, Any]]:
+    """笔记本的各格：代码和标题各起一格，其余的文字接在后面。"""
+    parts: list[tuple[str, str]] = []
+    for piece in pieces:
         if piece.kind == "cell":
             # 末行的 manual_seed 有返回值，加分号，免得 Jupyter 显示它
-            self.write("code", re.sub(r"(manual_seed\(\w+\))\Z", r"\1;", piece.text))
-        else:
-            self.pending.append("#" * piece.level + " " * (piece.level > 0) + piece.text)
-
-    def flush(self) -> None:
-        if self.pending:
-            self.write("markdown", "\n\n".join(self.pending))
-            self.pending = []
-
-    def write(self, kind: str, text: str) -> None:
+            parts.append(("code", re.sub(r"(manual_seed\(\w+\))\Z", r"\1;", piece.text)))
+        elif piece.kind == "heading" or (piece.kind == "text" and parts[-1][0] == "code"):
+            parts.append(("markdown", piece.markdown()))
+        elif piece.kind == "text":
+            parts[-1] = ("markdown", f"{parts[-1][1]}\n\n{piece.text}")
+    cells: list[dict[str, Any]] = []
+    used = Counter[str]()
+    for kind, text in parts:
         identifier = hashlib.sha256(f"{kind}\n{text}".encode()).hexdigest()[:12]
-        count = self.used[identifier] = self.used.get(identifier, 0) + 1
+        used[identifier] += 1
         cell = {
             "cell_type": kind,
-            "id": identifier if count == 1 else f"{identifier}-{count}",
+            "id": identifier if used[identifier] == 1 else f"{identifier}-{used[identifier]}",
             "metadata": {},
             "source": text.splitlines(keepends=True),
         }
-        self.cells.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))
+        cells.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))
+    return cells

@@ -18,7 +18,7 @@ from sphinx.util import logging
 
 from site_builder import store
 from site_builder.downloads import scripts
-from site_builder.downloads.markdown import Writer, code
+from site_builder.downloads.markdown import Writer
 from site_builder.downloads.notebooks import notebook
 
 LLMS = "llms.txt"
@@ -73,18 +73,8 @@ def markdown(app: Sphinx, doctree: nodes.document, docname: str) -> str:
         name = app.env.images[source][1] if source in app.env.images else posixpath.basename(source)
         return f"![{' '.join(alt.split())}]({posixpath.relpath(f'_images/{name}', folder or '.')})"
 
-    written = []
-    for piece in Writer(docname, link, picture).pieces(doctree.children):
-        match piece.kind:
-            case "heading":
-                written.append(f"{'#' * piece.level} {piece.text}")
-            case "cell":
-                written.append(code(piece.text, "python"))
-            case "output":
-                written.append(f"输出：\n\n{code(piece.text, 'text')}")
-            case "text":
-                written.append(piece.text)
-    return "\n\n".join(written) + "\n"
+    pieces = Writer(docname, link, picture).pieces(doctree.children)
+    return "\n\n".join(piece.markdown() for piece in pieces) + "\n"
 
 
 def in_order(env: BuildEnvironment, docname: str) -> Iterator[str]:

@@ -2,15 +2,13 @@
 
 - 角色 ``site-file`` 写的是 ``downloads/`` 里的文件。它的大小构建到最后才知道，那时填进写好的网页：只读有它的
   那几页。整站的 zip 不含它自己，里面的那一处写成文字。
-- 教程的 .py 和 .ipynb 就在网页旁边，下载链接直接指向那里；Sphinx 复制的、Sphinx-Gallery 的原样的那一份不发布。
+- 教程的 .py 和 .ipynb 就在网页旁边，下载链接直接指向那里；Sphinx-Gallery 原样的那一份不发布（unused.py）。
 - 按钮的网址由 REPO_URL 得来，分叉的仓库因此指向自己；没有 REPO_URL，或仓库不在 GitHub 上，就没有按钮
   （Colab 只读 GitHub）。笔记本由发布的工作流放在 ``notebooks`` 分支。
 """
 
 import posixpath
-import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 from docutils import nodes
@@ -26,7 +24,6 @@ from site_builder import store
 FOLDER = "downloads"
 SITE = "pytorch-tutorials-site.zip"
 BRANCH = "notebooks"
-_GALLERY_ZIP = re.compile(r"^ *\.\. container:: sphx-glr-download sphx-glr-download-zip\n\n.*\n", re.M)
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +36,7 @@ class SiteFile(SphinxRole):
     """``site-file``：``downloads/`` 里的一个文件。"""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        store.page(self.env).files.append(self.text)
+        store.page(self.env).offers_files = True
         root = "../" * self.env.docname.count("/")
         return [site_file(self.rawtext, self.text, file=self.text, refuri=f"{root}{FOLDER}/{self.text}")], []
 
@@ -54,11 +51,6 @@ def visit(self: HTML5Translator, node: site_file) -> None:
 
 def depart(self: HTML5Translator, node: site_file) -> None:
     self.body.append("</span>" if "file" in node else "</a>")
-
-
-def drop_gallery_zip(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Sphinx-Gallery 每页的 zip 装着未经整理的笔记本，不进网站。"""
-    source[0] = _GALLERY_ZIP.sub("", source[0])
 
 
 def add_buttons(app: Sphinx, doctree: nodes.document) -> None:
@@ -87,39 +79,27 @@ def link_beside(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             node.replace_self(site_file("", "", *node.children, refuri=address))
 
 
-def fill(app: Sphinx) -> dict[str, bytes]:
-    """填上每个 site-file 的链接和大小；返回 {网页: 放进整站的 zip 的那一份}。要的文件没有时警告。"""
-    inside_zip = {}
-    for docname, page in store.pages(app.env).items():
-        if not page.files:
-            continue
-        for name in page.files:
-            if name != SITE and not Path(app.outdir, FOLDER, name).is_file():
+def fill(app: Sphinx, inside_zip: bool) -> dict[str, bytes]:
+    """有 site-file 的网页 {路径: 填上链接和大小以后的字节}；`inside_zip` 时是放进整站的 zip 的那一份。
+
+    要的文件没有做出来，是一条警告。
+    """
+    folder, pages = Path(app.outdir, FOLDER), {}
+    for docname in [name for name, page in store.pages(app.env).items() if page.offers_files]:
+        page = html.document_fromstring(Path(app.outdir, f"{docname}.html").read_text("utf-8"))
+        for place in page.xpath("//span[@data-file]"):
+            name = place.get("data-file")
+            place[:], place.text = [], name
+            if inside_zip and name == SITE:
+                place.text = "你正在看的就是它"
+            elif (folder / name).is_file():
+                address = "../" * docname.count("/") + f"{FOLDER}/{name}"
+                link = etree.SubElement(place, "a", {"href": address, "download": ""})
+                place.text, link.text, link.tail = None, name, f"（{size((folder / name).stat().st_size)}）"
+            elif not inside_zip:
                 log.warning("要的 %s/%s 没有做出来：文件名写错了，或者没有示例交出它", FOLDER, name, location=docname)
-        inside_zip[f"{docname}.html"] = fill_page(app, docname, inside_zip=True)
-    return inside_zip
-
-
-def fill_page(app: Sphinx, docname: str, inside_zip: bool = False) -> bytes:
-    """网页 `docname` 填好以后的字节。"""
-    text = Path(app.outdir, f"{docname}.html").read_text("utf-8")
-    page = html.document_fromstring(text)
-    for place in page.iter("span"):
-        name = place.get("data-file")
-        if name is None:
-            continue
-        path = Path(app.outdir, FOLDER, name)
-        for child in list(place):
-            place.remove(child)
-        place.text = name
-        if inside_zip and name == SITE:
-            place.text = "你正在看的就是它"
-        elif path.is_file():
-            address = "../" * docname.count("/") + f"{FOLDER}/{name}"
-            link = etree.SubElement(place, "a", {"href": address, "download": ""})
-            place.text, link.text, link.tail = None, name, f"（{size(path.stat().st_size)}）"
-    result: Any = html.tostring(page, encoding="utf-8", doctype="<!doctype html>")
-    return bytes(result)
+        pages[f"{docname}.html"] = html.tostring(page, encoding="utf-8", doctype="<!doctype html>")
+    return pages
 
 
 def size(count: int) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sphinx.errors import ExtensionError
 
-#: 一处检查，连同前后的空行。
+#: 一处检查（或紧挨着的几处），连同前后的空行。
 _CHECK = re.compile(
-    r"(\n*)^[ \t]*# sphinx_gallery_start_ignore\n.*?^[ \t]*# sphinx_gallery_end_ignore[ \t]*(\n*)", re.M | re.S
+    r"(\n*)(?:^[ \t]*# sphinx_gallery_start_ignore\n.*?^[ \t]*# sphinx_gallery_end_ignore[ \t]*(\n*))+", re.M | re.S
 )
 #: 给 Sphinx-Gallery 的设置，一行一项；剩下的成对标记里的一个也算。
 _SETTING = re.compile(r"^[ \t]*# sphinx_gallery_\w+.*\n?", re.M)

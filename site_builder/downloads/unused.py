@@ -24,6 +24,8 @@ def drop(app: Sphinx) -> None:
         name = path.relative_to(site).as_posix()
         if name not in used and not ("LICENSE" in name and posixpath.dirname(name) in folders):
             path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
 
 
 def assets(page: str) -> set[str]:
