@@ -16,6 +16,8 @@ from sphinx.errors import ExtensionError
 from sphinx.locale import admonitionlabels
 from sphinx_gallery.directives import imgsgnode
 
+from site_builder.nodes import drawing_caption
+
 #: 有标题的一节：第一个子节点是标题。fold 是折叠的一节（prose/folds.py）。
 SECTIONS = ("section", "fold")
 #: 没有文字可写的节点；summary 只有在 fold 里才是标题。
@@ -97,7 +99,7 @@ class Writer:
         match node:
             case _ if type(node).__name__ in SILENT:
                 return ""
-            case nodes.paragraph() | nodes.caption():
+            case nodes.paragraph() | nodes.caption() | drawing_caption():
                 # 开头不能像列表、标题、引用
                 return re.sub(r"^(\d*)(>|(?:[#+.)-])(?=\s))", r"\1\\\2", self.text(node))
             case nodes.rubric():

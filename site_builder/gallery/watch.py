@@ -127,6 +127,14 @@ class Watch:
                 watch.children.append(self)
                 super().__init__(*arguments, **options)
 
+            def wait(self, timeout: float | None = None) -> int:
+                self._looked |= sys._getframe(1).f_globals.get("__name__") != "subprocess"
+                return super().wait(timeout)
+
+            def poll(self) -> int | None:
+                self._looked |= sys._getframe(1).f_globals.get("__name__") != "subprocess"
+                return super().poll()
+
         class CompletedProcess(Seen, subprocess.CompletedProcess):  # type: ignore[type-arg]
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 watch.children[-1]._looked = True  # 由它来看
