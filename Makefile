@@ -1,7 +1,7 @@
 # make help 列出全部命令。
 PYTHON ?= python3
-# TORCH=cpu 改用 PyTorch 自己的 CPU 版（PyPI 上的 Linux 版带着 CUDA，装好 5.7 GB）
-TORCH ?=
+# Linux 上先试 PyTorch 自己的 CPU 版；TORCH=cpu 只用它，TORCH=cuda 要带 CUDA 的（装好 5.7 GB）
+TORCH ?= auto
 RUN := .venv/bin/python
 export PYTHONUTF8 := 1
 unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTHONINSPECT
@@ -12,8 +12,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTHO
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
 
-venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 选 CPU 版 torch）
-	@$(PYTHON) site_builder/venv.py $(if $(filter cpu,$(TORCH)),--cpu)
+venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 或 cuda 选 torch）
+	@$(PYTHON) site_builder/venv.py $(TORCH)
 
 data: venv   ## 备好 CIFAR-10（examples/data）
 	@$(RUN) -m site_builder.data.prepare
