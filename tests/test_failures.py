@@ -378,7 +378,10 @@ def test_old_python_is_refused(tmp_path):
     ast.parse(source, feature_version=(3, 4))
     script = "import sys, runpy; sys.version_info = (3, 8, 1); sys.argv = ['make_venv.py']; runpy.run_path(%r, run_name='__main__')"
     result = subprocess.run(
-        [sys.executable, "-c", script % str(ROOT / "site_builder/venv.py")], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", script % str(ROOT / "site_builder/venv.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 1
     assert "需要 Python 3.11" in result.stderr
