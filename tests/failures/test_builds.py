@@ -290,11 +290,11 @@ def test_damaged_output_is_made_again(good, damage, tmp_path):
         case "stage is a link":
             shutil.move(build / "stage/html", tmp_path / "stage")
             (build / "stage/html").symlink_to(tmp_path / "stage")
-            good.edit("docs/more.md", "一节。", "一节，改。")
+            good.edit("docs/more.md", "换进来的", "换进来又改的")
         case "work is a file":
             shutil.rmtree(build / "work/html")
             (build / "work/html").write_text("不是文件夹")
-            good.edit("docs/more.md", "一节，改。", "一节。")
+            good.edit("docs/more.md", "换进来又改的", "换进来的")
     after = built(good)
     assert after.keys() == before.keys() and after["more.html"]
     assert not html.is_symlink() and html.is_dir()

@@ -63,9 +63,9 @@ BROKEN_PAGES = {
     "pictures": ("# 坏图片\n\n这一页引用了一张不存在的图片，别的都正常。\n\n![没有](nowhere.png)\n", ["pictures.md:5", "nowhere.png"]),
     "words": ("# 坏术语\n\n这一页用了一个术语表里没有的词：{term}`没有这个词`，别的都正常。\n", ["words.md:3", "没有这个词"]),
     "maths": ("# 坏公式\n\n这一页有一个写错的公式，别的都正常：$\\frac{1}{$。\n", ["maths.md", "公式写错了"]),
-    "script": ("# 坏地址\n\n这一页有一个会执行脚本的链接，别的都正常：[点我](javascript:alert)。\n", ["script.md:3", "javascript:alert"]),
+    "script": ("# 坏地址\n\n这一页有一个会执行脚本的链接，别的都正常，足够长。\n\n```{eval-rst}\n`点我 <javascript:alert>`__\n```\n", ["script.md", "javascript:alert"]),
     "refresh": ("# 坏标签\n\n这一页有一个会跳走的标签，别的都正常，足够长。\n\n```{raw} html\n<meta http-equiv=\"refresh\" content=\"0\">\n```\n", ["refresh.md:5", "raw"]),
-    "outside": ("# 坏引用\n\n这一页引用了仓库外面的文件，别的都正常，足够长。\n\n```{literalinclude} ../../../../../../outside.txt\n```\n", ["outside.md", "仓库外面"]),
+    "outside": ("# 坏引用\n\n这一页引用了仓库外面的文件，别的都正常，足够长。\n\n```{literalinclude} ../../../../../outside.txt\n```\n", ["outside.md", "仓库外面"]),
 }  # fmt: skip
 
 
