@@ -200,7 +200,7 @@ def download(site, name):
     stem = name.rsplit(".", 1)[0]
     page = site / f"tutorials/{stem}.html"
     soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
-    link = soup.select_one(f".tutorial-downloads a[href$='/{name}']")
+    link = soup.select_one(f".tutorial-downloads a[href$='{name}']")
     return (page.parent / link["href"]).resolve()
 
 
