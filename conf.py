@@ -65,11 +65,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "tutorials",
     "filename_pattern": r"\.py$",
     "within_subsection_order": "site_builder.gallery.order.position",
-    "image_scrapers": ("site_builder.gallery.run.figures",),
+    "image_scrapers": ("site_builder.gallery.figures.scrape",),
     "image_srcset": ["2x"],
-    "reset_modules": ("site_builder.gallery.run.reset",),
-    "reset_modules_order": "both",
-    "parallel": 2,
+    "reset_modules": (),
     "capture_repr": (),
     "remove_config_comments": True,
     "min_reported_time": 10**6,
@@ -78,6 +76,12 @@ sphinx_gallery_conf = {
     "copyfile_regex": "",
     "download_all_examples": False,
 }
+
+# 每个示例一个新的进程；最慢的先执行，最多跑半小时。
+execute_first = ["training_a_classifier"]
+example_seconds = 1800
+# 示例里的变量，内容作为文件供人下载：{示例: {变量: 文件名}}
+hands_out = {"optional_data_parallelism": {"train_ddp": "train_ddp.py"}}
 
 # -- 网页 ---------------------------------------------------------------------
 

@@ -2,28 +2,847 @@
 数据并行
 ========
 
-这一页是选读：数据并行（data parallelism）把一批数据分给几个设备同时计算，只有一个设备时
-不需要它。读完之后，你能说出一批数据在多个 GPU 上怎样分开、怎样合起来，不用 GPU 就能推算出
-每个 GPU 分到几个样本；你还会真的启动两个进程，用今天推荐的方式训练一步，并逐项核对结果。
+数据并行（data parallelism）让几个设备各有一份同样的模型，把一批数据分给这些设备同时计算，再把梯度合起来。
+本页是选读，只有一个设备时用不到。
+读完之后，你会有一个完整的文件 ``train_ddp.py``：用几个进程一起训练图像分类器，每轮保存检查点，被打断之后接着训练，并且你知道怎样核对结果没有变。
 
-**你将学到**：``.to(device)`` 对张量和对模块的差别；``DataParallel`` 在每次前向传播中做的
-四件事；2 个、3 个和 8 个 GPU 各自的输出；用 ``torchrun`` 运行 ``DistributedDataParallel``。
+**你将学到**：分布式数据并行（DDP）的一步里发生了什么；样本怎样分给各个进程；写出、启动、中断、恢复一次真正的 DDP 训练；批量归一化要注意什么；以及（选读）``DataParallel`` 怎样切分一批数据。
 
-**需要先会**：张量的形状和梯度，会写一个 ``nn.Module``，会用数据加载器。
+**需要先会**：训练循环、准确率、检查点（:doc:`《训练图像分类器》 <training_a_classifier>`）和梯度（:doc:`《自动微分》 <autograd_automatic_differentiation>`）。
 """
 
 # %%
-# 把模型和数据放到同一个设备上
-# ----------------------------
+# DDP 的一步
+# --------------------
 #
-# 张量（tensor）和模型都有所在的设备（device）：CPU，或者 GPU 一类的加速器
-# （accelerator）。下面先问本机有没有可用的加速器，没有就用 CPU。后面的代码只写
-# ``device``，换一台机器也不用改。
+# 今天做数据并行，PyTorch 推荐的是**分布式数据并行**（distributed data parallel，DDP），只有一台机器时也是如此。
+# 先认识四个词。
+#
+# - 一起训练的几个进程组成**进程组**（process group），通常每个加速器（例如 GPU）由一个进程负责；没有加速器时，进程在 CPU 上计算。
+# - 进程在组里的编号叫 **rank**，从 0 数起；进程的总数叫 **world size**。
+# - **全归约**（all-reduce）是一种通信：把各进程手里形状相同的张量按元素合并，例如求和，然后每个进程都得到同一份结果。
+# - **缓冲区**（buffer）是模块里不由优化器更新的张量，例如批量归一化层记下的均值。
+#
+# 用 ``DistributedDataParallel`` 把模型包装起来之后，训练循环的写法不变。
+# 在默认设置下，包装器做这几件事：
+#
+# 1. **包装时**，rank 0 把参数和缓冲区广播给其他进程，所以大家从同一个模型出发。
+# 2. **前向传播开始时**，如果模型有缓冲区，rank 0 再把缓冲区广播一次。
+# 3. **反向传播时**，各进程先用自己的样本算出梯度；一部分梯度算好之后，就用全归约求各进程的平均，不等其余的梯度。
+# 4. **更新时不通信**：参数相同，平均后的梯度相同，优化器的状态也相同，所以各进程更新之后的参数仍然相同。
+#
+# 第 3 件事里的“一部分”叫做桶（bucket）。
+# 一个参数一个参数地通信太零碎，所以 DDP 把梯度装进桶里，桶装满了就发出去，同时反向传播继续计算前面的层。
+# 下面用《训练图像分类器》里的网络看一看桶。
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 torch.manual_seed(0)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = torch.flatten(x, 1)
+        x = F.relu(self.fc1(x))
+        return self.fc3(F.relu(self.fc2(x)))
+
+
+# %%
+# 反向传播从最后一层算起，所以 DDP 开始时按注册顺序的逆序装桶：逐个放入，达到上限就换一个新桶。
+# 上限默认是 25 MB，第一个桶只有 1 MB，让通信早些开始；一步之后，DDP 还会按梯度实际算好的顺序重新装一次。
+# 这个网络很小，为了看到几个桶，这里把上限设成 40 KB。
+
+
+def fill_buckets(net, limit):
+    buckets, size = [[]], 0
+    for name, parameter in reversed(list(net.named_parameters())):
+        if size >= limit:
+            buckets.append([])
+            size = 0
+        buckets[-1].append(name)
+        size += parameter.nbytes
+    return buckets
+
+
+buckets = fill_buckets(Net(), 40_000)
+for number, names in enumerate(buckets, 1):
+    print(f"桶 {number}：{names}")
+
+# sphinx_gallery_start_ignore
+for limit in [10, 40_000, 100_000, 200_000, 1 << 20]:
+    p = list(Net().parameters())[::-1]
+    names = [n for n, _ in Net().named_parameters()][::-1]
+    real = torch.distributed._compute_bucket_assignment_by_size(p, [limit])[0]
+    assert [[names[i] for i in b] for b in real] == fill_buckets(Net(), limit), limit
+assert torch.distributed._DEFAULT_FIRST_BUCKET_BYTES == 1 << 20
+# sphinx_gallery_end_ignore
+
+# %%
+# **先猜一猜**：上限是第一个桶默认的 1 MB 时，这个网络的梯度要装几个桶？
+
+print(len(fill_buckets(Net(), 1024 * 1024)))
+
+# %%
+# 全部梯度不到 250 KB，一个桶就够了，也就是说，这么小的网络要等反向传播快结束时才开始通信。
+# 大的网络有很多桶，前面几个桶的通信与后面的计算同时进行，等待的时间因此变短。
+
+# %%
+
+# 画图：横向是时间，宽度只是示意；桶 1 的全归约开始时，反向传播还在计算 fc1。
+import matplotlib.pyplot as plt
+from matplotlib import font_manager, text
+
+chinese_fonts = [
+    "Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
+    "Heiti TC", "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "Arial Unicode MS",
+]
+installed = set(font_manager.get_font_names())
+found = [name for name in chinese_fonts if name in installed]
+plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False, "font.size": 11})
+if not found:
+    set_text = text.Text.set_text
+    text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
+
+
+def draw_block(ax, left, width, row, label, color, height=0.62):
+    ax.barh(row, width, height, left=left, color=color, alpha=0.25)
+    ax.barh(row, width, height, left=left, color="none", edgecolor=color, linewidth=1.2)
+    ax.text(left + width / 2, row, label, ha="center", va="center", fontsize=11)
+
+
+fig, ax = plt.subplots(figsize=(4.8, 4.0), layout="constrained")
+fig.suptitle("DDP 的一步：反向传播还在进行，通信已经开始")
+layers = [("fc3", 1), ("fc2", 1), ("fc1", 1.3), ("conv2", 1.5), ("conv1", 1.5)]
+for process, row in [("进程 0", 3.3), ("进程 1", 0)]:
+    ax.text(0, row + 0.5, process, fontsize=11)
+    draw_block(ax, 0, 1.9, row, "前向传播", "C0")
+    left = 2.1
+    for layer, width in layers:
+        draw_block(ax, left, width, row, layer, "C4")
+        left += width
+    draw_block(ax, left + 0.75, 1.0, row, "更新", "C1")
+for number, (left, width, end) in enumerate([(4.1, 1.2, 4.1), (5.4, 1.6, 5.4), (8.4, 0.65, 8.4)], 1):
+    draw_block(ax, left, width, 1.65, f"桶 {number}", "C2")
+    for row, sign in [(3.3, -1), (0, 1)]:
+        ax.annotate("", (left + 0.15, 1.65 - sign * 0.34), (left + 0.15, row + sign * 0.34),
+                    arrowprops={"arrowstyle": "->", "color": "0.4"})
+ax.text(0, 1.65, "全归约", va="center")
+ax.text(5.25, 4.15, "反向传播", ha="center", va="center")
+ax.annotate("时间", (10.1, -0.75), (0, -0.75), va="center", arrowprops={"arrowstyle": "->", "color": "0.4"})
+ax.set(xlim=(-0.1, 10.3), ylim=(-1.1, 4.5))
+ax.axis("off")
+plt.show()
+
+# %%
+# 平均的梯度就是整批的梯度
+# ------------------------------
+#
+# 每个进程只用自己的样本计算，为什么不会训练出另一个模型？
+# 假设损失是对样本求平均的，两个进程的样本数 :math:`n` 相同，样本分别是 :math:`A` 和 :math:`B`，第 :math:`i` 个样本的损失是 :math:`\ell_i`，那么
+#
+# .. math::
+#
+#    \frac{1}{2}\left(\frac{1}{n}\sum_{i\in A}\ell_i
+#    + \frac{1}{n}\sum_{i\in B}\ell_i\right) = \frac{1}{2n}\sum_{i\in A\cup B}\ell_i
+#
+# 两边对参数求导，左边是两份梯度的平均，右边是整批的梯度。
+# 不用启动进程也能核对：把 64 张随机的图片分成两半，各算一份梯度。
+
+net = Net()
+images, labels = torch.randn(64, 3, 32, 32), torch.randint(10, (64,))
+
+
+def gradient(part):
+    loss = F.cross_entropy(net(images[part]), labels[part])
+    return torch.autograd.grad(loss, net.fc3.weight)[0]
+
+
+own = [gradient(slice(0, 32)), gradient(slice(32, 64))]
+whole = gradient(slice(0, 64))
+for name, grad in [("前一半", own[0]), ("后一半", own[1]), ("平均", (own[0] + own[1]) / 2), ("整批", whole)]:
+    print(f"{name}：{grad[0, 0]:.6f}")
+
+# sphinx_gallery_start_ignore
+for k in [2, 4, 8]:
+    parts = [gradient(slice(i, i + 64 // k)) for i in range(0, 64, 64 // k)]
+    torch.testing.assert_close(sum(parts) / k, whole, rtol=1e-4, atol=1e-6)
+# sphinx_gallery_end_ignore
+
+# %%
+# **先猜一猜**：如果分成 40 张和 24 张，两份梯度直接求平均，还等于整批的梯度吗（``True`` 或 ``False``）？
+
+uneven = (gradient(slice(0, 40)) + gradient(slice(40, 64))) / 2
+print(torch.allclose(uneven, whole, rtol=1e-3, atol=1e-6))
+
+# %%
+# 不等，因为 24 张的那一份里，每张图片的分量都偏大。
+# 所以各进程每一步的样本数要相同，这件事由采样器保证。
+
+# %%
+# 每个进程拿到哪些样本
+# ------------------------------
+#
+# DDP 不切分数据，每个进程从自己的数据加载器里取样本。
+# ``DistributedSampler`` 负责把索引分给各个进程。
+# 平时它从进程组得知 rank 和 world size；这里直接给出，不启动进程也能看到结果。
+
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+
+def shares(n_samples, n_processes, epoch=0, **options):
+    result = []
+    for rank in range(n_processes):
+        sampler = DistributedSampler(range(n_samples), n_processes, rank, **options)
+        sampler.set_epoch(epoch)
+        result.append(list(sampler))
+    return result
+
+
+for epoch in range(2):
+    for rank, share in enumerate(shares(10, 2, epoch)):
+        print(f"第 {epoch + 1} 轮，rank {rank}：{share}")
+
+# sphinx_gallery_start_ignore
+for n in range(1, 26):
+    for k in range(1, 9):
+        s = shares(n, k, 3)
+        flat = [i for part in s for i in part]
+        assert {len(part) for part in s} == {-(-n // k)} and set(flat) == set(range(n))
+        assert len(flat) - n == -n % k < k
+# sphinx_gallery_end_ignore
+
+# %%
+# 同一轮里，两个进程的索引没有重复，合起来是全部样本。
+# 打乱所用的种子取决于轮的编号，采样器自己不知道到了第几轮，所以每轮开始时，**每个**进程都要调用 ``set_epoch``。
+# 如果都忘了，每一轮的顺序都一样；如果只有一部分进程调用，各进程打乱的方式不同，合起来就可能有重复，也有遗漏。
+#
+# 样本数不是进程数的整数倍时，为了让各进程一样多，采样器会把开头的几个索引再用一次，这叫填充。
+#
+# **先猜一猜**：10 个样本分给 3 个进程，每个进程得到几个索引？
+
+print([len(share) for share in shares(10, 3)])
+
+# %%
+# 合起来比样本数多出 2 个，也就是说，这一轮里有 2 个样本用了两次。
+# 如果要丢掉余下的而不是填充，就设 ``drop_last=True``。
+# 训练时这点重复通常无关紧要；评估时却会把同一个样本数两遍，所以下面的评估不用这个采样器。
+#
+# 图里没有打乱，便于看清编号。
+# 在本站的网页上，可以改变样本数和进程数，看每个进程拿到哪些样本、填充了几个，也可以与 ``DataParallel`` 的切块比较，还可以改变桶的上限。
+
+# %%
+
+# 画图（splitting）：一行是一个进程，方格里是样本的索引；深色的是填充，这些样本用了两次。
+def draw_shares(ax, n_samples, n_processes):
+    for rank, share in enumerate(shares(n_samples, n_processes, shuffle=False)):
+        for column, index in enumerate(share):
+            padded = column * n_processes + rank >= n_samples
+            draw_block(ax, column, 0.9, rank, str(index), "C3" if padded else "C0", 0.8)
+            if padded:
+                ax.text(column + 1.0, rank, "填充", va="center")
+    ax.set(yticks=range(n_processes), yticklabels=[f"rank {rank}" for rank in range(n_processes)])
+    ax.set(xticks=[], xlim=(-0.1, 5.2), ylim=(n_processes - 0.4, -0.6))
+    ax.tick_params(length=0, labelsize=11)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.set_title(f"{n_samples} 个样本，{n_processes} 个进程", fontsize=11)
+
+
+fig, axes = plt.subplots(2, figsize=(4.8, 5.4), layout="constrained", height_ratios=[3, 8])
+fig.suptitle("采样器怎样分配索引：除不尽时填充")
+draw_shares(axes[0], 10, 3)
+draw_shares(axes[1], 10, 8)
+plt.show()
+
+# %%
+# 写出 train_ddp.py
+# --------------------
+#
+# 现在写一个可以直接使用的训练脚本 :site-file:`train_ddp.py`。
+# 它由几个函数组成，下面逐个来看，最后把它们拼成一个文件。
+# 多个进程运行的是同一个文件，各进程靠 rank 知道自己该做什么。
+#
+# 第一个函数写文件。
+# 先写到另一个名字下，写完再用 ``os.replace`` 一次换上，所以进程在写到一半时被结束，旧的检查点仍然完好。
+
+import os
+
+
+def save(path, content):
+    torch.save(content, f"{path}.tmp")
+    os.replace(f"{path}.tmp", path)
+
+
+# %%
+# 第二个函数准备数据：用 torchvision 读出 CIFAR-10，存成张量。
+# 之后各进程用内存映射读同一个文件，不必各自解压和转换。
+
+
+def prepare_data(path):
+    from torchvision import datasets  # 只有准备数据时才用到
+
+    data = {}
+    for name in ["train", "test"]:
+        raw = datasets.CIFAR10(root="./data", train=name == "train", download=True)
+        images = torch.from_numpy(raw.data).permute(0, 3, 1, 2).contiguous()
+        data[name] = images, torch.tensor(raw.targets)
+    save(path, data)
+
+
+# %%
+# 建立进程组
+# ^^^^^^^^^^^^^^^^^^^^
+#
+# 启动程序 ``torchrun`` 用环境变量告诉每个进程自己的编号，``LOCAL_RANK`` 是在这台机器上的编号。
+# 下面的函数选定设备，再建立进程组。
+# 这台机器上的加速器够每个进程用一个时就用加速器，通信的后端（backend）由 PyTorch 按设备选择，例如英伟达的 GPU 用 NCCL；``device_id`` 告诉后端这个进程用哪一个设备。
+# 其他情况下用 CPU 和后端 ``gloo``。
+# Windows 的安装包里没有 NCCL，苹果的 MPS 没有可用的后端，所以各写了一个判断。
+
+import sys
+
+import torch.distributed as dist
+
+
+def start():
+    local_rank = int(os.environ["LOCAL_RANK"])
+    if local_rank == 0 and not os.path.exists("cifar10.pt"):
+        prepare_data("cifar10.pt")  # 其他进程在建立进程组时等待
+    kind = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count()
+    if kind is None or kind.type == "mps" or count < int(os.environ["LOCAL_WORLD_SIZE"]):
+        device = torch.device("cpu")
+        dist.init_process_group("gloo")
+    else:
+        device = torch.device(kind.type, local_rank)
+        torch.accelerator.set_device_index(local_rank)
+        if sys.platform == "win32":
+            dist.init_process_group("gloo")
+        else:
+            dist.init_process_group(device_id=device)
+    return device
+
+
+# %%
+# 常见错误：没有先建立进程组
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：不建立进程组就包装模型，马上出错。
+
+from torch.nn.parallel import DistributedDataParallel
+
+try:
+    DistributedDataParallel(Net())
+except ValueError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：包装时就要把参数从 rank 0 广播给其他进程，所以必须先有进程组。
+#
+# **解决办法**：先调用 ``init_process_group``，并用 ``torchrun`` 启动脚本。
+
+# %%
+# 训练一轮，评估一次
+# ^^^^^^^^^^^^^^^^^^^^
+#
+# 循环与单个设备时相同：``model`` 是包装后的网络，通信发生在 ``backward`` 里。
+# 每个进程累加自己的损失，一轮结束时用一次 ``all_reduce`` 合计，填充的样本也算在内。
+# 参数 ``die_at`` 只用来演练中断：到了这一步，rank 1 立刻退出，来不及做任何收尾。
+
+
+def train_epoch(model, loader, optimizer, device, first_step, die_at):
+    model.train()
+    total = torch.zeros((), device=device)
+    for step, (images, labels) in enumerate(loader, first_step):
+        if step == die_at and dist.get_rank() == 1:
+            os._exit(1)
+        images = images.to(device).float() / 127.5 - 1
+        loss = F.cross_entropy(model(images), labels.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach() * len(images)
+    dist.all_reduce(total)
+    return total.item() / (len(loader.sampler) * dist.get_world_size())
+
+
+# %%
+# 评估时每个进程负责测试集里的一部分，直接用没有包装的 ``net``，互不等待，最后合计一次。
+# 每张图片恰好数一遍，没有填充。
+
+
+def accuracy(net, images, labels, device):
+    net.eval()
+    world_size = dist.get_world_size()
+    correct = torch.zeros((), device=device)
+    with torch.no_grad():
+        for i in range(dist.get_rank() * 250, len(images), world_size * 250):
+            logits = net(images[i : i + 250].to(device).float() / 127.5 - 1)
+            correct += (logits.argmax(1) == labels[i : i + 250].to(device)).sum()
+    dist.all_reduce(correct)
+    return correct.item() / len(images)
+
+
+# %%
+# 下面这个小函数检查各进程的参数是否逐位相同：用 ``all_gather`` 收集每个进程的参数，再比较。
+
+
+def same_everywhere(net):
+    vector = nn.utils.parameters_to_vector(net.parameters()).detach()
+    copies = [torch.empty_like(vector) for _ in range(dist.get_world_size())]
+    dist.all_gather(copies, vector)
+    return all(torch.equal(vector, copy) for copy in copies)
+
+
+# %%
+# 主函数
+# ^^^^^^^^^^
+#
+# 命令行选项里的 ``--batch-size`` 是各进程**合计**的批量大小，所以进程数能整除它时，换一个进程数，训练的每一步仍然用同样的样本；不能整除时向下取整。
+
+import argparse
+
+
+def read_options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=64, help="各进程合计")
+    parser.add_argument("--samples", type=int, default=50_000, help="只用训练集开头的这么多张")
+    parser.add_argument("--checkpoint", default="checkpoint.pt")
+    parser.add_argument("--die-at", type=int, help="演练：rank 1 在这一步退出")
+    return parser.parse_args()
+
+
+# %%
+# 主函数先准备数据和模型。
+# 种子有意用 rank，让各进程的初始参数不同，看包装之后会怎样。
+# 如果检查点已经存在，就在包装之前加载，从下一轮继续。
+# 训练中用到的随机数只有打乱的顺序，它由轮的编号决定，所以恢复网络、优化器和轮的编号就够了；如果有随机失活或学习率调度器，还要保存各进程的随机数状态和调度器的状态。
+# 文字只由 rank 0 打印。
+
+import time
+
+
+def prepare(options, device):
+    data = torch.load("cifar10.pt", mmap=True, weights_only=True)
+    dataset = TensorDataset(*(tensor[: options.samples] for tensor in data["train"]))
+    batch_size = max(1, options.batch_size // dist.get_world_size())
+    loader = DataLoader(dataset, batch_size, sampler=DistributedSampler(dataset))
+    torch.manual_seed(dist.get_rank())
+    net = Net().to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    state = {"epoch": 0, "losses": [], "seconds": []}
+    if os.path.exists(options.checkpoint):
+        state = torch.load(options.checkpoint, map_location=device, weights_only=True)
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+    return data["test"], loader, net, optimizer, state
+
+
+# %%
+# 然后包装、训练。
+# 检查点由 rank 0 写：各进程的参数相同，写一份就够了；保存的是 ``net`` 的状态字典，不是包装器的。
+
+
+def main():
+    options, device = read_options(), start()
+    rank = dist.get_rank()
+    say = print if rank == 0 else lambda *_, **__: None
+    test, loader, net, optimizer, state = prepare(options, device)
+    say(f"{dist.get_world_size()} 个进程，每个进程每步 {loader.batch_size} 个样本，从第 {state['epoch'] + 1} 轮开始")
+    say(f"各进程的参数相同：包装之前 {same_everywhere(net)}", end="，")
+    model = DistributedDataParallel(net, device_ids=None if device.type == "cpu" else [device.index])
+    say(f"包装之后 {same_everywhere(net)}", flush=True)
+    for epoch in range(state["epoch"], options.epochs):
+        begin = time.perf_counter()
+        loader.sampler.set_epoch(epoch)
+        loss = train_epoch(model, loader, optimizer, device, epoch * len(loader), options.die_at)
+        state["seconds"].append(time.perf_counter() - begin)
+        state["losses"].append(loss)
+        correct = accuracy(net, *test, device)
+        say(f"第 {epoch + 1} 轮：{len(loader)} 步，平均损失 {loss:.4f}，测试集准确率 {correct:.1%}", flush=True)
+        if rank == 0:
+            state.update(epoch=epoch + 1, net=net.state_dict(), optimizer=optimizer.state_dict())
+            save(options.checkpoint, state)
+    say(f"训练结束，各进程的参数相同：{same_everywhere(net)}", flush=True)
+    dist.destroy_process_group()
+
+
+# %%
+# 拼成文件
+# ^^^^^^^^^^^^
+#
+# 用 ``inspect.getsource`` 取出上面各函数的源代码，前面加上导入，后面加上主函数的调用，就是 ``train_ddp.py`` 的全文。
+# 类的源代码在 Notebook 里不一定取得到，所以 ``Net`` 由它的两个方法拼成。
+
+import inspect
+
+header = '''"""用 DDP 训练图像分类器：torchrun --standalone --nproc-per-node=2 train_ddp.py"""
+
+import argparse
+import os
+import sys
+import time
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+'''
+methods = [inspect.getsource(method) for method in [Net.__init__, Net.forward]]
+functions = [save, prepare_data, start, train_epoch, accuracy, same_everywhere, read_options, prepare, main]
+parts = [header, "class Net(nn.Module):\n" + "\n".join(methods)]
+parts += [inspect.getsource(function) for function in functions]
+parts.append('if __name__ == "__main__":\n    main()\n')
+train_ddp = "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
+print(f"train_ddp.py 有 {len(train_ddp.splitlines())} 行")
+
+# sphinx_gallery_start_ignore
+compile(train_ddp, "train_ddp.py", "exec")
+assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
+# sphinx_gallery_end_ignore
+
+# %%
+# 真的训练一次
+# --------------------
+#
+# 把文件存在一个文件夹里，在那里打开终端。
+# 在 Linux 和 macOS 上，用这条命令启动两个进程：
+#
+# .. code-block:: bash
+#
+#    torchrun --standalone --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py
+#
+# 在 Windows 的 PowerShell 里，用这两行：
+#
+# .. code-block:: powershell
+#
+#    $env:TORCH_DISABLE_SHARE_RDZV_TCP_STORE = "1"
+#    torchrun --rdzv-backend=c10d --rdzv-conf=store_type=file --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py
+#
+# ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 让进程之间走本机地址，不必解析主机名。
+# Windows 的安装包不支持 ``--standalone`` 用来会合的 libuv，所以改为经由一个临时文件会合；第二种写法在 Linux 上也能用，本页后面会用到。
+#
+# 本页要接收并核对训练的输出，所以由 Python 代为启动。
+# 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
+# 下面先准备临时文件夹、文件和数据；``OMP_NUM_THREADS`` 让每个进程只用一个线程，免得互相争抢。
+
+import faulthandler
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+if sys.__stderr__:
+    faulthandler.enable(sys.__stderr__)  # 解释器自身崩溃时也留下说明
+temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+folder = Path(temporary.name)
+(folder / "train_ddp.py").write_text(train_ddp, encoding="utf-8")
+prepare_data(folder / "cifar10.pt")
+environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
+by_file = ["--rdzv-backend=c10d", "--rdzv-conf=store_type=file"]
+print(f"准备好的文件：{sorted(path.name for path in folder.iterdir())}")
+
+# %%
+# 启动别的程序时要想好它失败的情形：运行的时间有上限，不留下还在运行的进程，失败时打印它说过的话。
+
+
+def stop(process):
+    if process.poll() is not None:
+        return
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        return
+    process.terminate()  # torchrun 会先结束它启动的进程
+    try:
+        process.wait(timeout=40)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def torchrun(*arguments, n_processes=2, way=by_file if sys.platform == "win32" else ["--standalone"], ok=True):
+    command = [sys.executable, "-m", "torch.distributed.run", *way, "--local-addr=127.0.0.1"]
+    command += [f"--nproc-per-node={n_processes}", *arguments]
+    variables = {**environment, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1" if way is by_file else "0"}
+    with open(folder / "out.txt", "w") as out, open(folder / "err.txt", "w") as err:
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=out, stderr=err, start_new_session=True
+        )
+        try:
+            code = process.wait(timeout=300)
+        except subprocess.TimeoutExpired:
+            code = "五分钟没有结束"
+        finally:
+            stop(process)
+    out, err = [(folder / name).read_text("utf-8", "replace") for name in ["out.txt", "err.txt"]]
+    if (code == 0) is not ok:
+        raise RuntimeError(f"{' '.join(command)}\n退出码：{code}\n{out}\n{err}")
+    return out, err
+
+
+# %%
+# 为了不让你久等，只用 6400 张图片，训练 3 轮，检查点存为 ``whole.pt``。
+
+setting = ["train_ddp.py", "--samples=6400", "--epochs=3"]
+output, _ = torchrun(*setting, "--checkpoint=whole.pt")
+print(output)
+
+# sphinx_gallery_start_ignore
+assert "包装之前 False，包装之后 True" in output and "训练结束，各进程的参数相同：True" in output, output
+# sphinx_gallery_end_ignore
+
+# %%
+# 种子不同，所以包装之前两边的参数不同；包装之后从此相同，训练结束时仍然逐位相同。
+#
+# 一个进程，同样的样本
+# ^^^^^^^^^^^^^^^^^^^^
+#
+# 现在只用一个进程训练，其余都不变。
+# 它每步用 64 个样本，正好是两个进程的那一步合起来的样本。
+
+output, _ = torchrun(*setting, "--checkpoint=single.pt", n_processes=1)
+print(output)
+
+
+def load(name):
+    return torch.load(folder / name, weights_only=True)
+
+
+whole, single = load("whole.pt"), load("single.pt")
+
+# sphinx_gallery_start_ignore
+assert abs(whole["losses"][0] - single["losses"][0]) < 1e-2, (whole["losses"], single["losses"])
+assert min(whole["seconds"] + single["seconds"]) > 0
+# sphinx_gallery_end_ignore
+
+# %%
+# 初始参数都是 rank 0 的，每一步的样本也相同，所以两次训练在数学上是同一件事。
+# 实际的数字只差一点，因为浮点数求和的顺序不同，舍入误差会随着步数慢慢放大。
+#
+# **先猜一猜**：两次训练的第 1 轮，平均损失之差小于 0.01 吗（``True`` 或 ``False``）？
+
+print(abs(whole["losses"][0] - single["losses"][0]) < 0.01)
+
+# %%
+# 时间呢？
+# 检查点里记着每一轮训练用的秒数，因为每次运行都不同，这里不打印，你可以自己看一看。
+
+speedup = min(single["seconds"]) / min(whole["seconds"])
+# print(f"两个进程的速度是一个进程的 {speedup:.2f} 倍")
+
+# %%
+# 在 CPU 上，两个进程至多用上两个核，所以理想的情形是快一倍。
+# 实际总要打折扣：每一步都要等较慢的那个进程，还要通信；网络这么小，计算只有几毫秒，这些开销就很显眼；别的程序在用处理器时，甚至会比一个进程更慢。
+# 启动也要几秒，因为每个进程都要导入 PyTorch。
+# 所以数据并行适合每一步的计算远多于通信的训练，而且每个进程要有自己的设备。
+
+# %%
+# 打断之后接着训练
+# --------------------
+#
+# 现在演练一次事故：每轮 100 步，在第 150 步，也就是第 2 轮的半途，rank 1 突然退出。
+
+output, errors = torchrun(*setting, "--checkpoint=broken.pt", "--die-at=150", ok=False)
+print(output)
+
+# sphinx_gallery_start_ignore
+assert "第 1 轮" in output and "第 2 轮" not in output and load("broken.pt")["epoch"] == 1, output + errors
+# sphinx_gallery_end_ignore
+
+# %%
+# 第 2 轮没有结束，``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去。
+# 第 1 轮的检查点还在。
+# 恢复时只要再运行同样的命令。
+# 这一次用的是前面 Windows 的那种写法。
+
+output, _ = torchrun(*setting, "--checkpoint=broken.pt", way=by_file)
+print(output)
+
+# sphinx_gallery_start_ignore
+assert "从第 2 轮开始" in output and "第 1 轮" not in output, output
+# sphinx_gallery_end_ignore
+
+# %%
+# 它从第 2 轮开始，事故前第 2 轮里的 50 步作废，重新来过。
+# 结果与没有被打断的训练比一比。
+#
+# **先猜一猜**：两次训练最后的参数相同吗（``True`` 或 ``False``）？
+
+resumed = load("broken.pt")
+print(all(torch.allclose(resumed["net"][name], tensor, atol=1e-5) for name, tensor in whole["net"].items()))
+
+# sphinx_gallery_start_ignore
+torch.testing.assert_close(resumed["net"], whole["net"], rtol=1e-4, atol=1e-5)
+torch.testing.assert_close(resumed["losses"], whole["losses"], rtol=1e-4, atol=1e-5)
+# sphinx_gallery_end_ignore
+
+# %%
+# 相同，因为参数、动量和每一轮的顺序都恢复了。
+# 如果进程更多，或者在加速器上，求和的顺序可能变化，那时只能要求接近。
+# 也可以让 ``torchrun`` 自己恢复：加上 ``--max-restarts=3``，有进程失败时，它会重新启动全部进程，最多三次，各进程再从检查点继续。
+
+# %%
+# 常见错误：状态字典里多出 module 前缀
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：保存了包装后的模型的状态字典（``state_dict``），加载到没有包装的模型里时出错。
+# 这里用 ``nn.DataParallel`` 包装，它不需要进程组，名字的变化与 DDP 相同。
+
+saved = nn.DataParallel(nn.Sequential(nn.Linear(5, 2))).state_dict()
+fresh = nn.Sequential(nn.Linear(5, 2))
+try:
+    fresh.load_state_dict(saved)
+except RuntimeError as error:
+    print(f"{type(error).__name__}: {error}".expandtabs(4))
+
+# %%
+# **原因**：包装器把原来的模型放在属性 ``module`` 里，名字因此都多了一段 ``module.``。
+#
+# **解决办法**：保存时取里面的模型，写 ``model.module.state_dict()``，或者像 ``train_ddp.py`` 那样保存没有包装的 ``net``。
+# 文件已经存成这样时，去掉前缀再加载。
+
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
+
+consume_prefix_in_state_dict_if_present(saved, "module.")
+print(fresh.load_state_dict(saved))
+
+# %%
+# 常见错误：一个进程出错，全体停下
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：屏幕上有好几段报错，最后一段来自 ``torchrun``，没有说原因。
+# 这个小脚本让 rank 1 出错，rank 0 正忙着；它没有用到 PyTorch，编号直接取自环境变量。
+
+fail = """\
+import os
+import time
+
+if os.environ["RANK"] == "1":
+    raise ValueError("编号 73 的样本没有标签")
+time.sleep(60)  # rank 0 还在计算
+"""
+(folder / "fail.py").write_text(fail, encoding="utf-8")
+_, errors = torchrun("fail.py", ok=False)
+print(*[line for line in errors.splitlines() if line.startswith("ValueError")])
+
+# sphinx_gallery_start_ignore
+assert "\nValueError: 编号 73" in errors, errors
+# sphinx_gallery_end_ignore
+
+# %%
+# 再看 ``torchrun`` 最后的小结。
+# 时间、主机名和进程号每次不同，换成星号。
+
+import re
+
+summary = errors[errors.index("fail.py FAILED") :]
+summary = re.sub(r"(time|host)( +: ).*", r"\1\2***", summary)
+summary = re.sub(r"(pid:|PID) \d+", r"\1 ***", summary)
+print("\n".join(line.rstrip() for line in summary.splitlines()))
+
+# sphinx_gallery_start_ignore
+assert "rank      : 1 " in summary.split("Root Cause")[1], summary
+# sphinx_gallery_end_ignore
+
+# %%
+# **原因**：一个进程失败，``torchrun`` 就结束其余的进程。
+# ``Root Cause`` 以下是它最先看到失败的进程，这里是 rank 1；rank 0 并没有错，是被信号 SIGTERM 结束的。
+#
+# **解决办法**：记下 ``Root Cause`` 里的 rank，到上面找这个进程的异常；建立了进程组之后，异常的每一行前面都有 ``[rank1]:`` 这样的标记。
+# 但是几个进程几乎同时失败时，最先看到的不一定是起因：对方突然消失时，正在通信的进程也会报错，说连接断开。
+# 所以要找的是与连接无关的那一条异常。
+# 给主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回溯也会写进这份小结。
+
+temporary.cleanup()  # 临时文件夹用完了
+
+# %%
+# 有批量归一化时
+# --------------------
+#
+# “数据并行不改变结果”有一个前提：网络对每个样本的计算互不相关，也没有随机数。
+# 批量归一化（batch normalization）在训练模式下，用一批样本的均值和方差做标准化，一个样本的输出因此取决于同一批里还有谁。
+# 把 32 个样本一次通过，与分成两半各自通过比较：
+#
+# **先猜一猜**：两种做法的输出相同吗，训练模式和评估模式各一行（``True`` 或 ``False``）？
+
+norm = nn.BatchNorm1d(5)
+samples = torch.randn(32, 5)
+for mode in [True, False]:
+    norm.train(mode)
+    halves = torch.cat([norm(half) for half in samples.chunk(2)])
+    print(torch.allclose(halves, norm(samples), atol=1e-6))
+
+# sphinx_gallery_start_ignore
+for n in [8, 30, 100]:
+    for k in [2, 4]:
+        x = torch.randn(n, 5)
+        norm.train()
+        assert not torch.allclose(torch.cat([norm(c) for c in x.chunk(k)]), norm(x), atol=1e-3)
+        norm.eval()
+        torch.testing.assert_close(torch.cat([norm(c) for c in x.chunk(k)]), norm(x))
+# sphinx_gallery_end_ignore
+
+# %%
+# 评估模式用的是记下的均值和方差，所以没有差别。
+# 训练模式下，DDP 的每个进程各用自己那一份样本的均值和方差；记下的均值和方差是缓冲区，默认在下一次前向传播开始时换成 rank 0 的，也就是说，最后保存的只反映 rank 0 见过的样本。
+# 每个进程的样本足够多时，这通常无妨；只有几个时，均值和方差就很不准。
+# 这时可以在包装之前换成 ``SyncBatchNorm``，它让各进程一起计算均值和方差，代价是每个这样的层都要多一次通信。
+# 写法是 ``net = nn.SyncBatchNorm.convert_sync_batchnorm(net)``；进程多于一个时，它在训练模式下只支持 GPU 一类的加速器，所以本页没有执行。
+#
+# 随机失活（dropout）也不能与单个进程逐位相同，因为每个进程各有自己的随机数。
+# 各进程的种子应当不同，否则它们失活的位置总是一样。
+
+# %%
+# 一个设备放不下模型时
+# ------------------------------
+#
+# DDP 的每个进程都有完整的参数、梯度和优化器状态，所以模型要放得进一个设备。
+# 放不下时，可以看 PyTorch 的 `fully_shard <https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html>`__，它把这三样分散到各个设备上，用到时再取来。
+
+# %%
+# 选读：到 GPU 上，到多台机器上
+# ------------------------------------
+#
+# .. note::
+#
+#    这一节的做法没有在本页执行，因为它需要多个 GPU 或多台机器。
+#
+# **到 GPU 上**，``train_ddp.py`` 不用改：每个进程能分到一个加速器时，它自己会选用。
+# 启动时让 ``--nproc-per-node`` 等于这台机器的 GPU 数。
+#
+# **到多台机器上**，也只改启动的命令。
+# 在每台机器上运行同一条命令，``10.0.0.1`` 换成其中一台的地址，端口选一个空着的，``--rdzv-id`` 是这次任务的名字：
+#
+# .. code-block:: bash
+#
+#    torchrun --nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=10.0.0.1:29500 --rdzv-id=job1 train_ddp.py
+#
+# - ``--nnodes=2`` 表示一共两台机器，所以 world size 是 16。
+# - ``--rdzv-backend`` 和 ``--rdzv-endpoint`` 说明到哪里会合，它们取代 ``--standalone``；``--local-addr=127.0.0.1`` 也要去掉。
+# - 数据文件由每台机器上的第一个进程准备，各存一份。
+# - 检查点只由 rank 0 写在它所在的机器上，而恢复时每个进程都要读，所以文件夹要放在共享的磁盘上。
+
+# %%
+# 选读：把模型和数据放到同一个设备上
+# ------------------------------------------
+#
+# 张量（tensor）和模型都有所在的设备（device）：CPU，或者 GPU 一类的加速器（accelerator）。
+# 先看本机有没有可用的加速器，没有就用 CPU；后面的代码只写 ``device``，换一台机器也不用改。
 
 if torch.accelerator.is_available():
     device = torch.accelerator.current_accelerator()
@@ -32,14 +851,12 @@ else:
 print(f"{device.type = }")
 
 # %%
-# 张量的 ``to`` 不改动原来的张量，而是返回结果：需要改变时返回一个新张量，本来就符合
-# 要求时返回它自己。这里用数据类型来演示，设备也是同样的规则。
+# 张量的 ``to`` 不改动原来的张量，而是返回结果：需要改变时返回一个新张量，本来就符合要求时返回它自己。
+# 这里用数据类型来演示，设备也是同样的规则。
 
 x = torch.rand(3, 5)
 y = x.to(torch.float64)
-print(f"{x.dtype = }")
-print(f"{y.dtype = }")
-print(f"{y is x = }")
+print(f"{x.dtype = }, {y.dtype = }, {y is x = }")
 print(f"{x.to('cpu') is x = }")
 
 # sphinx_gallery_start_ignore
@@ -47,44 +864,42 @@ assert x.dtype == torch.float32 and y.dtype == torch.float64 and x.to("cpu") is 
 # sphinx_gallery_end_ignore
 
 # %%
-# 模块（module）的 ``to`` 不同：它原地（in-place）更换模块里的参数，返回的就是模块自己，
-# 不接住返回值也已经生效。
+# 模块（module）的 ``to`` 返回的就是模块自己，里面的参数和缓冲区已经换好，不用返回值也有效。
 
 layer = nn.Linear(5, 2)
-print(f"{layer.weight.dtype = }")
 result = layer.to(torch.float64)
-print(f"{layer.weight.dtype = }")
-print(f"{result is layer = }")
+print(f"{layer.weight.dtype = }, {result is layer = }")
 
 # sphinx_gallery_start_ignore
 assert result is layer and layer.weight.dtype == torch.float64
 # sphinx_gallery_end_ignore
 
 # %%
-# 注意 ``device`` 是一个设备。``model.to(device)`` 把模型放到一个 GPU 上，不会把它分到多个
-# GPU 上；那是后面 ``DataParallel`` 的事。
+# ``device`` 是一个设备，``model.to(device)`` 把模型放到这一个设备上，不会把它分到多个 GPU 上。
 #
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    旧教程写 ``torch.device("cuda:0" if torch.cuda.is_available() else "cpu")``。这一行
-#    今天仍然可用，只是它只认 CUDA；``torch.accelerator`` 还认得其他厂商的加速器。
+#    当时写 ``torch.device("cuda:0" if torch.cuda.is_available() else "cpu")``。
+#    现在这一行仍然可用，只是它只认 ``torch.cuda`` 管理的设备（英伟达和 AMD 的 GPU）；``torch.accelerator`` 还认得其他厂商的加速器。
 
 # %%
-# 常见错误：没有接住张量的新副本
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 常见错误：没有把返回值赋给变量
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# ``layer`` 已经换成 float64，输入 ``x`` 也调用了 ``to``，却没有把返回值赋给变量。
+# **现象**：``layer`` 已经换成 float64，输入 ``x`` 也调用了 ``to``，计算时仍然出错。
 
-x.to(torch.float64)  # 返回值被丢掉了
+x.to(torch.float64)  # 返回值没有赋给变量
 try:
     layer(x)
 except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# ``x`` 还是原来的 ``x``，仍是 float32。补救：写成 ``x = x.to(...)``。换设备时忘了接住，
-# 得到的是另一条异常，说张量不在同一个设备上，原因相同。
+# **原因**：``x`` 还是原来的 ``x``，仍是 float32。
+# 换设备时忘了赋值，得到的是另一条异常，说张量不在同一个设备上，原因相同。
+#
+# **解决办法**：写成 ``x = x.to(...)``。
 
 x = x.to(torch.float64)
 print(f"{layer(x).shape = }")
@@ -93,8 +908,7 @@ print(f"{layer(x).shape = }")
 # 常见错误：写死了设备的名字
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 从别处抄来的代码常写着 ``.to("cuda")``。机器上有 CUDA 设备时它正常工作，没有时就报错，
-# 报什么错还取决于装的是哪一种安装包。
+# **现象**：从别处抄来的代码常写着 ``.to("cuda")``，在没有 CUDA 设备的机器上报错。
 
 try:
     print(f"本机有 CUDA 设备：{torch.rand(2).to('cuda').device}")
@@ -102,24 +916,45 @@ except (RuntimeError, AssertionError) as error:
     print(f"{type(error).__name__}: {str(error).splitlines()[0]}")
 
 # %%
-# 补救的办法就是本页开头的那几行：先问，再用。
+# **原因**：没有可用的 CUDA 设备。
+# 报什么错取决于安装包：只有 CPU 的安装包（Windows 和 macOS 上默认的就是）说 ``Torch not compiled with CUDA enabled``，带 CUDA 的安装包说找不到驱动或设备。
+#
+# **解决办法**：先看有没有，再用，像这一节开头那样。
 
 print(f"{torch.rand(2).to(device).shape = }")
 
 # %%
-# 准备数据和模型
-# --------------
+# 选读：DataParallel 怎样切分一批数据
+# ------------------------------------------
 #
-# 实验很小：输入 5 个数，输出 2 个数，一共 100 个样本，批量大小（batch size）是 30。
-
-from torch.utils.data import DataLoader, Dataset
-
-input_size, output_size = 5, 2
-batch_size, data_size = 30, 100
+# ``nn.DataParallel`` 是更早的做法：一个进程，几个线程，每个 GPU 一个线程。
+# 它只要改一行，适合用来理解数据并行；真要训练，用上面的 DDP。
+# 两者的差别：
+#
+# - **进程**：``DataParallel`` 是一个进程里的多个线程，受 Python 全局解释器锁（GIL）的限制；DDP 的每个进程各有自己的解释器。
+# - **复制**：``DataParallel`` 每次前向传播都重新复制模型；DDP 只在包装时广播参数，此外默认每次前向传播广播缓冲区。
+# - **梯度**：``DataParallel`` 把各副本的梯度加到第一个 GPU 的模型上；DDP 用全归约求平均，各进程得到同一份。
+# - **更新**：``DataParallel`` 只更新第一个 GPU 上的模型；DDP 的每个进程各自更新。
+# - **范围**：``DataParallel`` 限于一台机器上的 GPU；DDP 可以跨机器，也可以只用 CPU。
+#
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时的教程通篇只讲 ``DataParallel``，并说 ``model.to(device)`` 把模型放到多个 GPU 上。
+#    现在推荐 DDP；后一句当时也不对，模型只到一个 GPU 上，分到多个 GPU 是包装器在每次前向传播时做的。
 
 # %%
-# 数据集（dataset）是一个类。按编号取样本的数据集要写两个方法：``__getitem__`` 给出一个
-# 样本，``__len__`` 说明一共有多少个。数据是随机数，内容并不重要。
+# 数据和模型
+# ^^^^^^^^^^^^
+#
+# 实验很小：输入 5 个数，输出 2 个数，一共 100 个样本，批量大小是 30。
+# 数据集（dataset）是一个类，按索引取样本的数据集要写两个方法：``__getitem__`` 给出一个样本，``__len__`` 给出样本总数。
+
+from torch.utils.data import Dataset
+
+torch.manual_seed(0)
+input_size, output_size = 5, 2
+batch_size, data_size = 30, 100
 
 
 class RandomDataset(Dataset):
@@ -134,8 +969,8 @@ class RandomDataset(Dataset):
 
 
 # %%
-# 数据加载器（data loader）把样本凑成批。100 不是 30 的倍数，最后一批只有剩下的 10 个；
-# 这个 10 后面会很有用。
+# 数据加载器（data loader）把样本凑成批。
+# 100 不是 30 的倍数，最后一批只有剩下的 10 个。
 
 dataset = RandomDataset(input_size, data_size)
 rand_loader = DataLoader(dataset, batch_size=batch_size, shuffle=True)
@@ -147,8 +982,8 @@ assert [len(batch) for batch in rand_loader] == [30, 30, 30, 10]
 # sphinx_gallery_end_ignore
 
 # %%
-# 模型只有一个线性层。它在前向传播（forward pass）时打印自己看到的形状，这样就能知道一次
-# 计算究竟处理了几个样本。看每个形状的第 0 维。
+# 模型只有一个线性层。
+# 它在前向传播（forward pass）时打印自己看到的形状，这样就能知道一次计算处理了几个样本。
 
 
 class Model(nn.Module):
@@ -163,10 +998,17 @@ class Model(nn.Module):
 
 
 # %%
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时在 ``__init__`` 里写 ``super(Model, self).__init__()``。
+#    现在它仍然有效，写 ``super().__init__()`` 就够了。
+
+# %%
 # 常见错误：数据集忘了写长度
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 有些教程说“只要实现 ``__getitem__``”。照做之后，数据加载器还没取出一个样本就停下了。
+# **现象**：有些教程说只要实现 ``__getitem__``，照做之后，``shuffle=True`` 的数据加载器还没取出一个样本就停下了。
 
 
 class NoLength(Dataset):
@@ -180,15 +1022,16 @@ except TypeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# 打乱次序要先知道一共有多少个样本，所以取样器（sampler）会调用 ``len``。补救：写上
-# ``__len__``，上面的 ``RandomDataset`` 就是写全了的样子。
+# **原因**：打乱顺序要先知道一共有多少个样本，所以采样器（sampler）会调用 ``len``。
+#
+# **解决办法**：写上 ``__len__``，像上面的 ``RandomDataset`` 那样。
 
 # %%
 # 用一行代码并行
-# --------------
+# ^^^^^^^^^^^^^^^^^^
 #
-# 有几个 GPU 时，若不另作安排，PyTorch 只用其中一个。``nn.DataParallel`` 把模型包装起来，之后
-# 每一批数据会自动分给所有 GPU。``net`` 是模型本身；GPU 不止一个时，``model`` 是包装后的它。
+# 有几个 GPU 时，若不另作安排，PyTorch 只用其中一个。
+# ``nn.DataParallel`` 把模型包装起来，之后每一批数据会自动分给所有 GPU。
 
 net = Model(input_size, output_size).to(device)
 model = net
@@ -196,8 +1039,15 @@ if torch.cuda.device_count() > 1:
     print(f"使用 {torch.cuda.device_count()} 个 GPU")
     model = nn.DataParallel(net)
 
+for data in rand_loader:
+    data = data.to(device)
+    output = model(data)
+    print(f"Outside: input size {list(data.shape)} output size {list(output.shape)}")
+
 # %%
-# 没有 GPU 时也可以包装，只是什么也不会发生：它手里没有设备，前向传播直接调用里面的模块。
+# ``In Model`` 由模型打印，``Outside`` 由循环打印。
+# 没有 GPU 或只有一个 GPU 时，每批整个交给模型，里外的形状相同。
+# 没有 GPU 时也可以包装，只是什么也不会发生：包装器手里没有设备，前向传播直接调用里面的模块。
 
 wrapped = nn.DataParallel(nn.Linear(5, 2))
 print(f"{wrapped.device_ids = }")
@@ -207,112 +1057,43 @@ assert torch.cuda.is_available() or wrapped.device_ids == []
 # sphinx_gallery_end_ignore
 
 # %%
-# 运行一遍。``In Model`` 由模型打印，``Outside`` 由循环打印。
-
-for data in rand_loader:
-    data = data.to(device)
-    output = model(data)
-    print(f"Outside: input size {list(data.shape)} output size {list(output.shape)}")
-
-# %%
-# 没有 GPU 或只有一个 GPU 时，每批整个交给模型，四批就是四对，里外的形状相同，正如预期。
-# 有多个 GPU 时，一行 ``Outside`` 前面会有好几行 ``In Model``。接下来不用 GPU 就能看到它们。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    旧代码在 ``__init__`` 里写 ``super(Model, self).__init__()``。它今天仍然有效，现在写
-#    ``super().__init__()`` 就够了。
-
-# %%
 # 每次前向传播时的四步
-# --------------------
+# ^^^^^^^^^^^^^^^^^^^^
 #
-# ``DataParallel`` 在每次前向传播时依次做四件事：
+# 有多个 GPU 时，``DataParallel`` 在每次前向传播时依次做四件事：
 #
 # 1. **分发（scatter）**：沿第 0 维把这一批切成几块，每个 GPU 一块。
 # 2. **复制（replicate）**：把模型复制到每个分到数据的 GPU 上，得到几个副本（replica）。
 # 3. **并行计算（parallel_apply）**：每个 GPU 一个线程，各算各的一块。
-# 4. **汇集（gather）**：把各块的输出按原来的次序接起来，默认放在第一个 GPU 上。
+# 4. **汇集（gather）**：把各块的输出按原来的顺序接起来，默认放在第一个 GPU 上。
 
 # %%
-# .. note::
-#
-#    图中的汉字要用中文字体。下面这几行从常见的中文字体里挑出本机有的；一种也没有时就略去
-#    汉字，不画方框。
 
-import matplotlib.pyplot as plt
-from matplotlib import font_manager, text
-
-chinese_fonts = [
-    "Noto Sans SC", "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB",
-    "Heiti TC", "Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "Arial Unicode MS",
-]
-installed = set(font_manager.get_font_names())
-found = [name for name in chinese_fonts if name in installed]
-plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False})
-if not found:
-    set_text = text.Text.set_text
-    text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
-
-# %%
-# 选读：这张图是怎么画的
-# ^^^^^^^^^^^^^^^^^^^^^^
-#
-# 两个小函数，一个画方框，一个画箭头。
-
-plt.rc("figure.constrained_layout", h_pad=0.12)  # 上下留白，单位是英寸
-
-
-def draw_box(ax, x, y, label, color):
-    style = {"boxstyle": "round,pad=0.5", "facecolor": color, "edgecolor": "0.4"}
-    ax.text(x, y, label, ha="center", va="center", fontsize=13, bbox=style)
+# 画图：两个 GPU、一批 30 个样本；整批数据和最后的输出都在 GPU 0 上，所以它的负担比别的 GPU 重。
+fig, ax = plt.subplots(figsize=(4.8, 5.4), layout="constrained")
+fig.suptitle("DataParallel 的四步：分发、复制、并行计算、汇集")
+lanes = {"GPU 0": 3.4, "GPU 1": 6.6}
+steps = [("分发", 6.0, "{} 个样本", "C0"), ("复制", 4.4, "副本", "C1"), ("并行计算", 2.8, "{} 个输出", "C2")]
 
 
 def draw_arrow(ax, start, end):
-    style = {"arrowstyle": "-|>", "color": "0.3", "linewidth": 1.5}
-    ax.annotate("", xy=end, xytext=start, arrowprops=style)
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.4"})
 
 
-# %%
-# 每一列是一个 GPU，从上到下是时间。
-
-lanes = {"GPU 0": 4.6, "GPU 1": 8.2}
-rows = {"scatter": 6.6, "replicate": 4.8, "parallel_apply": 3.0, "gather": 1.2}
-words = {"scatter": "分发", "replicate": "复制", "parallel_apply": "并行计算", "gather": "汇集"}
-
-
-def draw_lane(ax, lane, replica, size):
-    x = lanes[lane]
-    ax.axvspan(x - 1.6, x + 1.6, color="0.95", zorder=0)
-    ax.text(x, 9.6, lane, ha="center", fontsize=14)
-    draw_box(ax, x, rows["scatter"], f"{size} 个样本", "#cfe2f3")
-    draw_box(ax, x, rows["replicate"], f"副本 {replica}", "#fce5cd")
-    draw_box(ax, x, rows["parallel_apply"], f"{size} 个输出", "#d9ead3")
-    draw_arrow(ax, (x, 6.1), (x, 5.3))
-    draw_arrow(ax, (x, 4.3), (x, 3.5))
-
-
-# %%
-# 四步的图
-# ^^^^^^^^
-#
-# 两个 GPU、一批 30 个样本时是这样。整批数据和最后的输出都在 GPU 0 上，所以它的负担比别的 GPU
-# 重。
-
-fig, ax = plt.subplots(figsize=(7, 6), layout="constrained")
-fig.suptitle("数据并行的四步：分发、复制、并行计算、汇集", fontsize=15)
-for replica, chunk in enumerate(torch.chunk(torch.zeros(batch_size, input_size), 2)):
-    draw_lane(ax, f"GPU {replica}", replica, len(chunk))
-draw_box(ax, lanes["GPU 0"], 8.4, "一批 30 个样本", "#cfe2f3")
-draw_box(ax, lanes["GPU 0"], rows["gather"], "30 个输出", "#d9ead3")
-for x in lanes.values():
-    draw_arrow(ax, (lanes["GPU 0"], 7.9), (x, 7.1))
-    draw_arrow(ax, (x, 2.5), (lanes["GPU 0"], 1.7))
-draw_arrow(ax, (5.5, 4.8), (7.3, 4.8))
-for label, y in rows.items():
-    ax.text(0, y, f"{words[label]}\n{label}", va="center", fontsize=13)
-ax.set(xlim=(0, 9.8), ylim=(0.3, 10.2))
+draw_block(ax, 2.1, 2.6, 7.6, "一批 30 个样本", "C0")
+draw_block(ax, 2.1, 2.6, 1.2, "30 个输出", "C2")
+for (name, x), chunk in zip(lanes.items(), torch.chunk(torch.zeros(30), 2)):
+    ax.text(x, 8.4, name, ha="center")
+    draw_arrow(ax, (3.4, 7.25), (x, 6.35))
+    draw_arrow(ax, (x, 2.45), (3.4 + (x - 3.4) * 0.25, 1.55))
+    for word, y, label, color in steps:
+        draw_block(ax, x - 1.3, 2.6, y, label.format(len(chunk)), color)
+    for y in [5.65, 4.05]:
+        draw_arrow(ax, (x, y), (x, y - 0.9))
+draw_arrow(ax, (4.75, 4.4), (5.25, 4.4))
+for word, y, *_ in [*steps, ("汇集", 1.2)]:
+    ax.text(0, y, word, va="center")
+ax.set(xlim=(-0.1, 8.1), ylim=(0.6, 8.9))
 ax.axis("off")
 plt.show()
 
@@ -320,8 +1101,7 @@ plt.show()
 # 在 CPU 上照做一遍
 # ^^^^^^^^^^^^^^^^^
 #
-# 四步里没有一步非要 GPU 不可。``DataParallel`` 切分数据用的就是 ``torch.chunk`` 的规则，所以
-# 下面这个函数会切出与 ``n_gpus`` 个 GPU 上相同的块，只是各副本依次计算，而不是同时。
+# ``DataParallel`` 切分数据用的是 ``torch.chunk`` 的规则，所以下面这个函数会切出与 ``n_gpus`` 个 GPU 上相同的块，只是各副本依次计算，而不是同时。
 
 import copy
 
@@ -336,32 +1116,32 @@ def fake_data_parallel(module, batch, n_gpus):
 
 
 def run(n_gpus):
-    for batch in batches:
+    for batch in [batches[0], batches[-1]]:
         output = fake_data_parallel(net, batch, n_gpus)
         print(f"Outside: input size {list(batch.shape)} output size {list(output.shape)}")
 
 
 # %%
 # 2 个、3 个和 8 个 GPU 的输出
-# ----------------------------
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 两个 GPU：前三批各分成 15 和 15，最后一批分成 5 和 5。
+# 前三批都是 30 个样本，切法相同，所以只看第一批和最后一批。
+# 两个 GPU：15 和 15，最后一批 5 和 5。
 
 run(2)
 
 # %%
-# 三个 GPU：前三批各分成三个 10。最后一批的 10 个样本分成 4、4、2，而不是 4、3、3。
+# 三个 GPU：三个 10；最后一批的 10 个样本分成 4、4、2，而不是 4、3、3。
 
 run(3)
 
 # %%
-# 八个 GPU：前三批各是七个 4 加一个 2。最后一批只有五行 ``In Model``，每行 2 个样本，另外三个
-# GPU 没有分到任何样本。
+# 八个 GPU：七个 4 加一个 2；最后一批只有五行 ``In Model``，每行 2 个样本，另外三个 GPU 没有分到样本。
 
 run(8)
 
 # %%
-# 数一数行数。``In Model`` 的行数就是各批切出的块数之和。
+# 四批合起来，``In Model`` 的行数就是各批切出的块数之和。
 
 for n_gpus in [1, 2, 3, 8]:
     lines = sum(len(torch.chunk(batch, n_gpus)) for batch in batches)
@@ -372,23 +1152,22 @@ assert [sum(len(b.chunk(n)) for b in batches) for n in [1, 2, 3, 8]] == [4, 8, 1
 # sphinx_gallery_end_ignore
 
 # %%
-# 在真正的多 GPU 机器上，同一批里各行的先后是不定的：每个 GPU 由一个线程负责，哪个线程先
-# 打印，哪一行就在前面。每次运行的次序可能不同，那一行 2 个样本的不一定排在最后；行数和
-# 形状不变。
+# 在真正的多 GPU 机器上，同一批里各行的先后不定：每个 GPU 由一个线程负责，哪个线程先打印，哪一行就在前面。
 
 # %%
 # 为什么是 4、4、2
 # ^^^^^^^^^^^^^^^^
 #
-# ``torch.chunk`` 先定每块的大小，再一块一块地切。:math:`N` 个样本分给 :math:`n` 个 GPU 时，
-# 块的大小 :math:`k` 和块数 :math:`m` 都向上取整：
+# ``torch.chunk`` 先定每块的大小，再一块一块地切。
+# :math:`N` 个样本分给 :math:`n` 个 GPU 时，块的大小 :math:`k` 和块数 :math:`m` 都向上取整：
 #
 # .. math::
 #
 #    k = \left\lceil \frac{N}{n} \right\rceil, \qquad
 #    m = \left\lceil \frac{N}{k} \right\rceil
 #
-# 10 个样本分给 8 个 GPU 时，每块 2 个，5 块就切完了。下面把公式同 ``torch.chunk`` 逐一比较。
+# 10 个样本分给 8 个 GPU 时，每块 2 个，5 块就切完了。
+# 下面把公式同 ``torch.chunk`` 逐一比较。
 
 import math
 
@@ -405,7 +1184,7 @@ for n_samples in range(1, 201):
 print("200 种样本数、32 种 GPU 数，公式全部成立")
 
 # %%
-# PyTorch 里另有 ``torch.tensor_split``，它先定块数，再尽量分匀。两者并排看，差别很清楚。
+# PyTorch 里另有 ``torch.tensor_split``，它先定块数，再尽量分匀。
 
 for n_samples, n_gpus in [(30, 8), (10, 3), (10, 8)]:
     even = [len(part) for part in torch.tensor_split(torch.zeros(n_samples), n_gpus)]
@@ -419,34 +1198,30 @@ assert chunk_sizes(10, 3) == [4, 4, 2] and even == [2, 2] + [1] * 6
 # sphinx_gallery_end_ignore
 
 # %%
-# 谁在空闲
-# ^^^^^^^^
+# 分不匀时哪些 GPU 空闲
+# ^^^^^^^^^^^^^^^^^^^^^^
 #
-# 把每个 GPU 分到的样本数画出来。除不尽时就可能有 GPU 空着：8 个样本分给 8 个 GPU，每个 GPU 都有
-# 一个；10 个样本反而空下三个 GPU。所以批量大小最好是 GPU 数的整数倍。
-
-
-def draw_shares(ax, n_samples, n_gpus):
-    sizes = chunk_sizes(n_samples, n_gpus)
-    bars = ax.bar(range(len(sizes)), sizes, color="tab:blue")
-    ax.bar_label(bars, fontsize=11)
-    for gpu in range(len(sizes), n_gpus):
-        ax.axvspan(gpu - 0.4, gpu + 0.4, color="0.9")
-        ax.text(gpu, 10, "空\n闲", ha="center", va="center", fontsize=12)
-    ax.set_title(f"{n_gpus} 个 GPU，{n_samples} 个样本", fontsize=12)
-    ax.set(xticks=range(n_gpus), ylim=(0, 20), xlim=(-0.6, n_gpus - 0.4))
-
+# 8 个样本分给 8 个 GPU，每个 GPU 都有一个；10 个样本反而空下三个 GPU。
+# 所以批量大小最好是 GPU 数的整数倍。
 
 # %%
-# 左边一列是前三批的样子，右边一列是最后一批。
 
-fig, axes = plt.subplots(3, 2, figsize=(7, 7), layout="constrained", sharey=True)
+# 画图：左边一列是前三批，右边一列是最后一批；8 个 GPU 分 10 个样本时，3 个空闲。
+fig, axes = plt.subplots(3, 2, figsize=(4.8, 6.4), layout="constrained", sharey=True)
+fig.suptitle("每个 GPU 分到的样本数")
 for row, n_gpus in zip(axes, [2, 3, 8]):
     for ax, n_samples in zip(row, [30, 10]):
-        draw_shares(ax, n_samples, n_gpus)
-fig.supxlabel("GPU 编号", fontsize=12)
-fig.supylabel("样本数", fontsize=12)
-fig.suptitle("每个 GPU 分到的样本数：8 个 GPU 分 10 个样本，3 个空闲", fontsize=14)
+        sizes = chunk_sizes(n_samples, n_gpus)
+        ax.bar_label(ax.bar(range(len(sizes)), sizes, color="C0"), fontsize=11)
+        for gpu in range(len(sizes), n_gpus):
+            ax.axvspan(gpu - 0.4, gpu + 0.4, color="0.85")
+        if len(sizes) < n_gpus:
+            ax.text((len(sizes) + n_gpus - 1) / 2, 10, "空闲", ha="center", va="center")
+        ax.set_title(f"{n_gpus} 个 GPU，{n_samples} 个样本", fontsize=11)
+        ax.set(xticks=range(n_gpus), yticks=[], ylim=(0, 19), xlim=(-0.6, n_gpus - 0.4))
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+fig.supxlabel("GPU 的编号", fontsize=11)
 plt.show()
 
 # sphinx_gallery_start_ignore
@@ -455,10 +1230,11 @@ assert 8 - len(chunk_sizes(10, 8)) == 3 and len(chunk_sizes(8, 8)) == 8
 
 # %%
 # 输出和梯度都没有变
-# ------------------
+# ^^^^^^^^^^^^^^^^^^
 #
-# 分开计算不应当改变结果。先看输出：汇集之后，与整批一次算出的相同。这里直接用 ``net`` 里的
-# 线性层，免得再打印一遍形状。
+# 对这个没有批量归一化、没有随机失活的网络，分开计算不改变结果。
+# 先看输出：汇集之后，与整批一次算出的相同。
+# 这里直接用 ``net`` 里的线性层，免得再打印一遍形状。
 
 layer = net.fc
 for n_gpus in [2, 3, 8]:
@@ -467,9 +1243,8 @@ for n_gpus in [2, 3, 8]:
 print("2、3、8 个 GPU，四批数据，输出全部相同")
 
 # %%
-# 再看梯度（gradient）。损失在汇集之后的整批输出上计算。反向传播（backpropagation）时，每个副本
-# 只得到自己那一块的梯度，``DataParallel`` 把它们加起来，记在原来的模型上。下面照样做，再同不切分
-# 时的梯度比较。``torch.autograd.grad`` 直接返回梯度，不写进 ``grad`` 属性。
+# 再看梯度（gradient）。
+# 损失在汇集之后的整批输出上计算；反向传播时，每个副本只得到自己那一块的梯度，``DataParallel`` 把它们**加**起来，记在原来的模型上。
 
 
 def summed_gradient(layer, batch, n_gpus):
@@ -480,498 +1255,103 @@ def summed_gradient(layer, batch, n_gpus):
     return sum(replica.weight.grad for replica in replicas)
 
 
-whole = torch.autograd.grad(layer(batches[0]).square().mean(), layer.weight)[0]
+whole_grad = torch.autograd.grad(layer(batches[0]).square().mean(), layer.weight)[0]
 for n_gpus in [2, 3, 8]:
-    torch.testing.assert_close(summed_gradient(layer, batches[0], n_gpus), whole)
+    torch.testing.assert_close(summed_gradient(layer, batches[0], n_gpus), whole_grad)
 print("2、3、8 个 GPU，各副本的梯度之和等于整批的梯度")
 
 # %%
-# 常见错误：状态字典里多出 module 前缀
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# 在多 GPU 机器上保存了包装后的模型的状态字典（``state_dict``），拿到别处装进没有包装的模型。
-
-saved = nn.DataParallel(copy.deepcopy(net)).state_dict()
-fresh = Model(input_size, output_size).to(device)
-print(f"{list(saved) = }")
-try:
-    fresh.load_state_dict(saved)
-except RuntimeError as error:
-    print(f"{type(error).__name__}: {error}".expandtabs(4))
-
-# %%
-# 包装器把原来的模型放在自己的 ``module`` 属性里，名字因此都多了一段 ``module.``。最好的办法
-# 是保存时就取里面的模型，写 ``model.module.state_dict()``。文件已经存成这样时，去掉前缀再装。
-
-from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
-
-consume_prefix_in_state_dict_if_present(saved, "module.")
-print(f"{list(saved) = }")
-print(fresh.load_state_dict(saved))
-torch.testing.assert_close(fresh.fc.weight, net.fc.weight)
-
-# %%
-# 今天用什么
-# ----------
-#
-# ``DataParallel`` 只要改一行，适合用来理解数据并行。真要训练，PyTorch 的文档建议用分布式
-# 数据并行（distributed data parallel，DDP），只有一台机器时也是如此。两者的差别：
-#
-# - **进程**：``DataParallel`` 是一个进程里的多个线程，受 Python 全局解释器锁（GIL）的限制，同一
-#   时刻只有一个线程在执行 Python 代码；DDP 是每个设备一个进程，各有各的解释器。
-# - **复制**：``DataParallel`` 每次前向传播都重新复制模型；DDP 只在开始时把权重从第一个进程
-#   发给大家一次。
-# - **梯度**：``DataParallel`` 把各副本的梯度加到第一个 GPU 的模型上；DDP 用全归约
-#   （all-reduce）求平均，各进程得到同一份。
-# - **更新**：``DataParallel`` 只更新第一个 GPU 上的模型；DDP 的每个进程用同样的梯度各自更新，
-#   权重因此一直相同。
-# - **范围**：``DataParallel`` 限于一台机器上的 GPU；DDP 可以跨机器，也可以只用 CPU。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    旧教程通篇只讲 ``DataParallel``，并说 ``model.to(device)`` 把模型放到多个 GPU 上。后一句
-#    不对：模型只到一个 GPU 上，分到多个 GPU 是包装器在每次前向传播时做的。
-
-# %%
-# DDP 在 PyTorch 里是 ``DistributedDataParallel`` 这个包装器。用它之前先认识三个词：一起工作
-# 的几个进程是一个**进程组**（process group）；每个进程的编号叫 **rank**，从 0 数起；进程总数
-# 叫 **world size**。
-
-# %%
-# 常见错误：没有先建立进程组
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# 像 ``DataParallel`` 那样直接包装，马上就会出错。
-
-from torch.nn.parallel import DistributedDataParallel
-
-try:
-    DistributedDataParallel(nn.Linear(5, 2))
-except ValueError as error:
-    print(f"{type(error).__name__}: {error}")
-
-# sphinx_gallery_start_ignore
-assert "recommended to use :class:`~torch.nn.parallel.Dist" in nn.DataParallel.__doc__
-assert "[rank{" in __import__("inspect").getsource(torch.distributed.init_process_group)
-# sphinx_gallery_end_ignore
-
-# %%
-# DDP 要同其他进程通信，所以先要有进程组。补救：在脚本里先调用 ``init_process_group``，并用
-# ``torchrun`` 启动脚本，由它告诉每个进程自己的 rank。后面就这样做。
-
-# %%
-# 每个进程拿到哪些样本
-# --------------------
-#
-# DDP 不切分数据，每个进程从自己的数据加载器里取。``DistributedSampler`` 负责分配编号。平时
-# 它从进程组得知 rank；这里直接告诉它，不启动进程也能看到两边各拿到什么。
-
-from torch.utils.data import DistributedSampler
-
-samplers = [DistributedSampler(dataset, num_replicas=2, rank=rank) for rank in range(2)]
-shares = [list(sampler) for sampler in samplers]
-for rank in range(2):
-    print(f"rank {rank}：{len(shares[rank])} 个样本，开头是 {shares[rank][:6]}")
-print(f"没有重复：{set(shares[0]).isdisjoint(shares[1])}")
-print(f"合起来是全体：{sorted(shares[0] + shares[1]) == list(range(data_size))}")
-
-# sphinx_gallery_start_ignore
-assert sorted(shares[0] + shares[1]) == list(range(100)) and len(shares[0]) == 50
-# sphinx_gallery_end_ignore
-
-# %%
-# 次序是打乱过的。打乱用的种子取决于轮（epoch）的编号，取样器自己不知道到了第几轮，所以每轮开始时
-# 要调用 ``set_epoch``。这里有意只让 rank 1 调用：rank 0 每一轮的次序都一样。
-
-for epoch in range(3):
-    samplers[1].set_epoch(epoch)
-    print(f"第 {epoch} 轮：rank 0 {list(samplers[0])[:4]}，rank 1 {list(samplers[1])[:4]}")
-
-# sphinx_gallery_start_ignore
-assert list(samplers[0]) == shares[0] and list(samplers[1]) != shares[1]
-# sphinx_gallery_end_ignore
-
-# %%
-# 只有一边调用还有一个坏处：两边打乱的方式不同，合起来有重复，也就有遗漏。两边都用同一个轮的
-# 编号调用之后，又正好合成全体。
-
-print(f"只有一边调用，有重复：{not set(samplers[0]).isdisjoint(samplers[1])}")
-samplers[0].set_epoch(2)
-print(f"两边都调用，没有重复：{set(samplers[0]).isdisjoint(samplers[1])}")
-
-# sphinx_gallery_start_ignore
-assert set(samplers[0]).isdisjoint(samplers[1]) and list(samplers[0]) != shares[0]
-# sphinx_gallery_end_ignore
-
-# %%
-# 真的运行一次 DDP
-# ----------------
-#
-# 下面要启动两个进程，在 CPU 上训练一步。两个进程运行的是同一个脚本 ``ddp_demo.py``。它分四段
-# 写在字符串 ``demo`` 里，先读一遍，再存成文件运行。
-#
-# 第一段建立进程组。``gloo`` 是能在 CPU 上通信的后端。函数 ``same`` 用 ``all_gather`` 收集
-# 各进程手里的张量，逐个数比较；``say`` 把一行连同换行一次写出，两个进程的字才不会混在一行里。
-
-demo = r"""# 用两个进程运行：torchrun --standalone --nproc_per_node=2 ddp_demo.py
-import torch
-import torch.distributed as dist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
-
-dist.init_process_group("gloo")
-rank, world_size = dist.get_rank(), dist.get_world_size()
-
-
-def same(tensor):
-    copies = [torch.empty_like(tensor) for _ in range(world_size)]
-    dist.all_gather(copies, tensor)
-    return all(torch.equal(tensor, other) for other in copies)
-
-
-def say(text):
-    print(f"rank {rank}: {text}\n", end="")
-"""
-
-# %%
-# 第二段是数据和模型。数据由同一个种子产生，各进程相同；随后把种子设成 rank，让两个进程的
-# 初始权重有意不同，看包装之后会怎样。
-
-demo += """
-
-generator = torch.Generator().manual_seed(0)
-features = torch.randn(100, 5, generator=generator)
-targets = torch.randn(100, 2, generator=generator)
-samples = TensorDataset(features, targets)
-sampler = DistributedSampler(samples)
-loader = DataLoader(samples, batch_size=50, sampler=sampler)
-
-torch.manual_seed(rank)  # 种子有意不同
-net = nn.Linear(5, 2)
-say(f"包装之前，权重各进程相同：{same(net.weight.detach())}")
-model = DistributedDataParallel(net)
-say(f"包装之后，权重各进程相同：{same(net.weight.detach())}")
-"""
-
-# %%
-# 第三段取一批，算三种梯度：只用本进程样本的；经 DDP 反向传播的；以及不分开、用全部 100 个样本
-# 的。打印时只取左上角的一个数。
-
-demo += """
-criterion = nn.MSELoss()
-sampler.set_epoch(0)
-inputs, labels = next(iter(loader))
-say(f"分到 {len(inputs)} 个样本")
-
-own = torch.autograd.grad(criterion(net(inputs), labels), net.weight)[0]
-whole = torch.autograd.grad(criterion(net(features), targets), net.weight)[0]
-criterion(model(inputs), labels).backward()
-shared = net.weight.grad
-for name, grad in [("自己的", own), ("归约后的", shared), ("整批的", whole)]:
-    say(f"{name}梯度 {grad[0, 0]:.6f}，各进程相同：{same(grad)}")
-say(f"归约后的与整批的一致：{torch.allclose(shared, whole)}")
-"""
-
-# %%
-# 第四段更新权重，并保存检查点（checkpoint）。各进程的权重相同，所以只让 rank 0 写文件；
-# ``barrier`` 让大家等它写完，然后各自读回来核对。
-
-demo += """
-torch.optim.SGD(model.parameters(), lr=0.1).step()
-say(f"更新之后，权重各进程相同：{same(net.weight.detach())}")
-
-if rank == 0:
-    torch.save(model.module.state_dict(), "checkpoint.pt")
-dist.barrier()  # 等 rank 0 写完
-restored = nn.Linear(5, 2)
-restored.load_state_dict(torch.load("checkpoint.pt", weights_only=True))
-say(f"读回的检查点与模型相同：{torch.equal(restored.weight, net.weight)}")
-dist.destroy_process_group()
-"""
-
-# %%
-# 启动两个进程
-# ^^^^^^^^^^^^
-#
-# 在终端里，存好 ``ddp_demo.py`` 之后运行这一条命令：
-#
-# ``torchrun --standalone --nproc_per_node=2 ddp_demo.py``
-#
-# ``--standalone`` 表示只用这一台机器，``--nproc_per_node=2`` 表示启动两个进程。本页要收下它打印
-# 的文字，所以由 Python 代为启动，写成函数 ``torchrun``，做法见下面的选读。
-
-# %%
-# 选读：从 Python 里启动 ``torchrun``
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``，写成后一种不怕找不到命令。
-# ``--local-addr`` 让两个进程走本机地址，不必解析主机名。``OMP_NUM_THREADS`` 让每个进程只用一个
-# 线程，免得互相争抢。
-
-import os
-import sys
-
-options = ["--standalone", "--nproc_per_node=2", "--local-addr=127.0.0.1"]
-environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-
-if sys.platform == "win32":  # Windows 的安装包不带 libuv，改用一个文件会合
-    options[:1] = ["--rdzv-backend=c10d", "--rdzv-endpoint=meeting", "--rdzv-conf=store_type=file"]
-    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
-
-# %%
-# 下面的函数把脚本写进临时文件夹，在那里运行，收下它打印的文字。五分钟还没有结束就当作失败。
-
-import subprocess
-import tempfile
-from pathlib import Path
-
-folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-
-
-def torchrun(name, source):
-    home = Path(tempfile.mkdtemp(dir=folder.name))
-    (home / name).write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", *options, name]
-    result = subprocess.run(
-        command, cwd=home, env=environment, timeout=300, capture_output=True, encoding="utf-8",
-        errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-    return result, home
-
-
-# %%
-# 读两个进程的输出
-# ^^^^^^^^^^^^^^^^
-#
-# 两个进程同时打印，行的先后不定，所以先按 rank 排好。同一个 rank 的行保持原来的次序。
-
-result, home = torchrun("ddp_demo.py", demo)
-if result.returncode:
-    raise RuntimeError(result.stderr)
-lines = sorted(result.stdout.splitlines(), key=lambda line: line.split(":")[0])
-output = "\n".join(lines)
-print(output)
-
-# sphinx_gallery_start_ignore
-assert output.count("同：False") == 4 and output.count("：True") == 12
-assert output.count("50 个样本") == 2
-# sphinx_gallery_end_ignore
-
-# %%
-# 从上往下读：
-#
-# - 种子不同，包装之前两边的权重不同；包装时 DDP 把 rank 0 的权重发给大家，从此相同。
-# - 每个进程分到 50 个样本，自己的梯度各不相同。
-# - 反向传播之后两边的梯度相同，它是两个“自己的梯度”的平均，并且与整批的梯度一致。
-# - 梯度相同，更新后的权重也就相同。训练中不需要再发送权重。
-#
-# 求平均为什么正好等于整批的梯度？损失是对样本求平均的，两份又一样大。记两份样本为
-# :math:`A` 和 :math:`B`，第 :math:`i` 个样本的损失为 :math:`\ell_i`，则
-#
-# .. math::
-#
-#    \frac{1}{2}\left(\frac{1}{50}\sum_{i\in A}\ell_i
-#    + \frac{1}{50}\sum_{i\in B}\ell_i\right) = \frac{1}{100}\sum_{i}\ell_i
-#
-# 两边对权重求导，就得到上面的结果。
-
-import re
-
-own = [float(number) for number in re.findall("自己的梯度 (-?[0-9.]+)", output)]
-shared = [float(number) for number in re.findall("归约后的梯度 (-?[0-9.]+)", output)]
-print(f"自己的梯度 {own[0]:.5f} 和 {own[1]:.5f}，平均 {sum(own) / 2:.5f}")
-print(f"归约后的梯度 {shared[0]:.5f} 和 {shared[1]:.5f}")
-assert abs(sum(own) / 2 - shared[0]) < 2e-6
-
-# %%
-# 检查点在启动它们的程序里也能读。因为存的是 ``model.module`` 的状态字典，名字没有前缀。
-
-checkpoint = torch.load(home / "checkpoint.pt", weights_only=True)
-print({name: tuple(tensor.shape) for name, tensor in checkpoint.items()})
-
-# sphinx_gallery_start_ignore
-assert list(checkpoint) == ["weight", "bias"]
-# sphinx_gallery_end_ignore
-
-# %%
-# 常见错误：一个进程出错，全体停下
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# 进程多了，屏幕上的报错也多了，最后一段往往不是原因。这个小脚本让 rank 1 出错，rank 0 正忙着。
-# 它没有用到 torch，编号直接取自 ``torchrun`` 设好的环境变量 ``RANK``，``init_process_group`` 读的
-# 也是它。
-
-fail = """\
-import os
-import time
-
-if os.environ["RANK"] == "1":
-    raise ValueError("编号 73 的样本没有标签")
-time.sleep(60)  # rank 0 还在计算
-"""
-result, _ = torchrun("ddp_fail.py", fail)
-folder.cleanup()  # 临时文件夹用完了
-print(f"{result.returncode = }")
-
-# sphinx_gallery_start_ignore
-assert result.returncode and "\nValueError: 编号 73" in result.stderr, result.stderr
-# sphinx_gallery_end_ignore
-
-# %%
-# 报错很长，这里只看两处：异常的那一行，和 ``torchrun`` 最后的小结。时间、主机名和进程号每次不同，
-# 换成星号。
-
-errors = result.stderr
-print(*[line for line in errors.splitlines() if line.startswith("ValueError")])
-summary = errors[errors.index("ddp_fail.py FAILED") :]
-summary = re.sub(r"(time|host)( +: ).*", r"\1\2***", summary)
-summary = re.sub(r"(pid:|PID) \d+", r"\1 ***", summary)
-print("\n".join(line.rstrip() for line in summary.splitlines()))
-
-# sphinx_gallery_start_ignore
-assert "rank      : 1 " in summary.split("Root Cause")[1]
-assert sys.platform == "win32" or re.search(r"rank +: 0 .*\n.*-15.*SIGTERM", summary)
-# sphinx_gallery_end_ignore
-
-# %%
-# 两个进程都列在小结里，要找的是 ``Root Cause`` 以下的那一个，``torchrun`` 最先看到它失败。记下它的
-# ``rank``，再回到上面找这个 rank 的异常，那才是要改的地方。rank 0 并没有错，它是被 ``torchrun`` 用
-# 信号 SIGTERM 结束的：一个进程失败，其余的也要停下，免得一直等下去。
-#
-# 建立了进程组的脚本出错时，异常的每一行前面还有 ``[rank1]:`` 这样的记号，找起来更容易。给脚本的
-# 主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回
-# 溯也会写进这份小结。
-
-# %%
-# 选读：到 GPU 上，到多台机器上
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# .. note::
-#
-#    这一节的做法没有在本页执行：它需要多个 GPU 或多台机器。
-#
-# **到 GPU 上**，``ddp_demo.py`` 要改四处，每个进程用一个 GPU：
-#
-# - 选定自己的 GPU：``local_rank = int(os.environ["LOCAL_RANK"])``，再调用
-#   ``torch.accelerator.set_device_index(local_rank)``。
-# - 通信后端换成 NCCL：``dist.init_process_group("nccl")``。
-# - 设备取 ``device = torch.accelerator.current_accelerator()``；先 ``net.to(device)``，再包装：
-#   ``DistributedDataParallel(net, device_ids=[local_rank])``。
-# - 数据和 ``restored`` 也都 ``.to(device)``，读检查点时写 ``map_location=device``。
-#
-# 启动时让 ``--nproc_per_node`` 等于这台机器的 GPU 数。
-#
-# **到多台机器上**，脚本不用再改，只改启动的命令。在每台机器上运行同一条命令，
-# ``10.0.0.1`` 换成其中一台的地址，端口选一个空着的，``--rdzv-id`` 是这次任务的名字：
-#
-# ``torchrun --nnodes=2 --nproc_per_node=8 --rdzv-backend=c10d
-# --rdzv-endpoint=10.0.0.1:29500 --rdzv-id=job1 ddp_demo.py``
-#
-# - ``--nnodes=2``：一共两台机器，所以 world size 是 16。
-# - ``--rdzv-backend=c10d`` 和 ``--rdzv-endpoint``：到哪里会合。它们取代 ``--standalone``，
-#   本页用过的 ``--local-addr=127.0.0.1`` 也要去掉。
-# - 检查点只由全体中的 rank 0 写，它只在一台机器上；别的机器要读，就得放在共享的磁盘上。
+# 有批量归一化时，每个副本在训练模式下各用自己那一块的均值和方差，记下来的只是第一个 GPU 上的那一份。
 
 # %%
 # 小结
 # ----
 #
-# - 张量的 ``to`` 返回结果，要接住；模块的 ``to`` 原地生效，并且只到一个设备。
-# - ``DataParallel`` 每次前向传播做四步：分发、复制、并行计算、汇集。输出与整批一次算出的相同，
-#   各副本的梯度之和等于整批的梯度。
-# - 分块按 ``torch.chunk`` 的规则，块的大小向上取整：3 个 GPU 分 10 个样本是 4、4、2，8 个 GPU
-#   分 10 个样本只用到 5 个。
-# - 状态字典要从 ``model.module`` 取，否则名字带着 ``module.`` 前缀。
-# - DDP 每个设备一个进程：开始时权重从 rank 0 发出，反向传播时梯度求平均，此后权重一直相同。
-# - ``DistributedSampler`` 把样本分给各进程，每轮都要调用 ``set_epoch``。
-# - 一个进程出错时，先看 ``Root Cause`` 里的 rank。
+# - DDP 的每个进程有一份模型：包装时从 rank 0 广播，反向传播时按桶求梯度的平均，各自更新之后仍然相同。
+# - 各进程的样本数相同、损失对样本求平均时，平均的梯度等于整批的梯度；批量归一化和随机失活使结果与单个进程不同。
+# - ``DistributedSampler`` 把样本分给各进程，除不尽时填充；每轮开始时，每个进程都要调用 ``set_epoch``。
+# - 检查点由 rank 0 写，先写到别的名字再换上；存没有包装的模型、优化器和进度，恢复之后与没有中断的训练相同。
+# - ``torchrun`` 启动、监视、结束各个进程；失败时找与连接无关的那条异常。
+# - 选读：``DataParallel`` 按 ``torch.chunk`` 的规则分块，3 个 GPU 分 10 个样本是 4、4、2。
 
 # %%
 # 练习
 # ----
 #
-# 1. 有 16 个 GPU，一批 30 个样本时几个 GPU 有事可做？一批 10 个呢？先用公式算，再用
-#    ``torch.chunk`` 核对。
-# 2. 三个 GPU 分 10 个样本，每块先对自己的样本求平均损失，再把三个梯度求平均。结果等于整批平均
-#    损失的梯度吗？不等的话，怎样加权才等？
-# 3. 数据集有 101 个样本，两个进程。``DistributedSampler`` 给每个进程几个编号？多出来的是哪一个？
-# 4. 单进程时每批 30 个。改用两个进程的 DDP，又想让每一步合起来仍是 30 个样本，数据加载器的
-#    ``batch_size`` 应写多少？每个进程各批的样本数是多少？
+# 1. 数据集有 101 个样本，两个进程。``DistributedSampler`` 给每个进程几个索引？重复的是哪一个？设 ``drop_last=True`` 呢？
+# 2. 三个进程各有 4、4、2 个样本，各自对样本求平均损失。三个梯度怎样加权，才等于整批平均损失的梯度？
+# 3. 运行 ``train_ddp.py`` 时，``--batch-size=64``，进程数是 1 到 8，每一步各进程合计用几个样本？
+# 4. 有 16 个 GPU，用 ``DataParallel`` 分 30 个样本时几个 GPU 有事可做？分 10 个呢？
 
 # %%
-# 答案：练习 1
-# ^^^^^^^^^^^^
+# 练习 1 的答案
+# ^^^^^^^^^^^^^^
+#
+# 每个进程 51 个，合起来 102 个：打乱后的第一个索引用了两次。
+# 设 ``drop_last=True`` 时每个进程 50 个，有一个样本这一轮用不到。
+
+from collections import Counter
+
+for drop_last in [False, True]:
+    parts = shares(101, 2, drop_last=drop_last)
+    counts = Counter(parts[0] + parts[1])
+    repeated = [index for index, count in counts.items() if count > 1]
+    print(f"各 {len(parts[0])} 个，{len(counts)} 个不同的索引，重复的是 {repeated}，第一个是 {parts[0][0]}")
+
+# sphinx_gallery_start_ignore
+assert repeated == [] and len(counts) == 100
+# sphinx_gallery_end_ignore
+
+# %%
+# 练习 2 的答案
+# ^^^^^^^^^^^^^^
+#
+# 按各自的样本数占整批的比例加权；直接求平均，会让最后两个样本的分量偏大。
+
+line, points = nn.Linear(5, 2), torch.randn(10, 5)
+
+
+def mean_gradient(part):
+    return torch.autograd.grad(line(part).square().mean(), line.weight)[0]
+
+
+pieces = points.split([4, 4, 2])
+plain = sum(mean_gradient(piece) for piece in pieces) / 3
+weighted = sum(mean_gradient(piece) * len(piece) / 10 for piece in pieces)
+print(f"直接平均：{torch.allclose(plain, mean_gradient(points))}")
+print(f"加权平均：{torch.allclose(weighted, mean_gradient(points), atol=1e-6)}")
+
+# sphinx_gallery_start_ignore
+assert not torch.allclose(plain, mean_gradient(points))
+torch.testing.assert_close(weighted, mean_gradient(points))
+# sphinx_gallery_end_ignore
+
+# %%
+# 练习 3 的答案
+# ^^^^^^^^^^^^^^
+#
+# 每个进程用 64 除以进程数、向下取整的样本数，所以进程数是 3、5、6、7 时，合计略少于 64。
+
+print({n: 64 // n * n for n in range(1, 9)})
+
+# %%
+# 练习 4 的答案
+# ^^^^^^^^^^^^^^
 #
 # 30 个样本每块 2 个，15 个 GPU 有事可做；10 个样本每块 1 个，10 个 GPU 有事可做。
 
 for n_samples in [30, 10]:
-    size = math.ceil(n_samples / 16)
-    busy = math.ceil(n_samples / size)
-    print(f"{n_samples} 个样本：每块 {size} 个，{busy} 个 GPU 有事可做")
-    assert chunk_sizes(n_samples, 16) == [size] * busy
-
-# %%
-# 答案：练习 2
-# ^^^^^^^^^^^^
-#
-# 不等。块是 4、4、2，直接平均会让最后两个样本的分量偏大。按块的大小加权就相等了。DDP 也是
-# 直接平均，所以要让各进程的样本数相同。
-
-batch = batches[3]
-chunks = torch.chunk(batch, 3)
-
-
-def mean_gradient(samples):
-    return torch.autograd.grad(layer(samples).square().mean(), layer.weight)[0]
-
-
-plain = sum(mean_gradient(chunk) for chunk in chunks) / len(chunks)
-weighted = sum(mean_gradient(chunk) * len(chunk) / len(batch) for chunk in chunks)
-print(f"直接平均：{torch.allclose(plain, mean_gradient(batch))}")
-print(f"加权平均：{torch.allclose(weighted, mean_gradient(batch))}")
+    sizes = [len(chunk) for chunk in torch.chunk(torch.zeros(n_samples), 16)]
+    print(f"{n_samples} 个样本：每块 {sizes[0]} 个，{len(sizes)} 个 GPU 有事可做")
 
 # sphinx_gallery_start_ignore
-assert not torch.allclose(plain, mean_gradient(batch))
-torch.testing.assert_close(weighted, mean_gradient(batch))
+assert sizes == [1] * 10
 # sphinx_gallery_end_ignore
-
-# %%
-# 答案：练习 3
-# ^^^^^^^^^^^^
-#
-# 每个进程 51 个，合起来 102 个：为了让两边一样多，打乱后的第一个编号用了两次。设
-# ``drop_last=True`` 则每边 50 个，丢掉一个。
-
-from collections import Counter
-
-odd = RandomDataset(input_size, 101)
-for drop_last in [False, True]:
-    pair = [DistributedSampler(odd, 2, rank, drop_last=drop_last) for rank in range(2)]
-    counts = Counter(index for sampler in pair for index in sampler)
-    repeated = [index for index, count in counts.items() if count > 1]
-    print(f"{drop_last = }：各 {len(pair[0])} 个，{len(counts)} 个不同的编号，重复的是 {repeated}")
-    first = next(iter(pair[0]))
-    assert repeated == ([] if drop_last else [first])
-
-# %%
-# 答案：练习 4
-# ^^^^^^^^^^^^
-#
-# 写 15：DDP 里的 ``batch_size`` 是每个进程的，两个进程合起来才是 30。各批的样本数正是前面两个
-# GPU 时每个 GPU 分到的数。
-
-loader = DataLoader(dataset, batch_size=15, sampler=samplers[0])
-print(f"rank 0 每批的样本数：{[len(batch) for batch in loader]}")
-assert [len(batch) for batch in loader] == [chunk_sizes(len(b), 2)[0] for b in batches]
 
 # %%
 # 接下来
 # ------
 #
-# - 把 DDP 用到真正的训练上：给 :doc:`《训练图像分类器》 <training_a_classifier>` 里的循环加上进程组、
-#   取样器和包装。
+# - 用 ``train_ddp.py`` 训练全部 5 万张图片，再把网络和训练的设置换成你在 :doc:`《训练图像分类器》 <training_a_classifier>` 里得到的最好的一种。
 # - DDP 的内部做法见 `DDP 的说明 <https://docs.pytorch.org/docs/stable/notes/ddp.html>`__。
-# - ``torchrun`` 的全部选项见
-#   `torchrun 的文档 <https://docs.pytorch.org/docs/stable/elastic/run.html>`__。
+# - ``torchrun`` 的全部选项见 `torchrun 的文档 <https://docs.pytorch.org/docs/stable/elastic/run.html>`__。

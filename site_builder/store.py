@@ -47,6 +47,9 @@ class Page:
     body_words: str = ""
     #: 教程的开头（look.page -> look.tutorial_cards）。
     lead: Lead | None = None
+    #: 这一页有要标出大小的下载文件（downloads.places）；它的第一句话（downloads.pages，给 llms.txt）。
+    offers_files: bool = False
+    summary: str = ""
     #: 这一页汇总别的页面的内容，别的页面一变它就要重写。
     sums_up: bool = False
 

@@ -1,18 +1,21 @@
-"""名字成为链接：清单、推断、画出来。"""
+"""代码与正文里 torch、torchvision、numpy、matplotlib 的名字链接到官方参考：清单、推断、画出来。
+
+网址只来自 docs/api_names.txt，构建从不上网；`make inventories`（refresh）按官方目录更新它。
+"""
 
 from sphinx.application import Sphinx
-from sphinx_gallery._doctree_links import CodeLinksTransform
 
-from site_builder.api import links
+from site_builder.api import draw, names
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_config_value("api_names_text", "", "env", [str])
-    app.add_node(links.api_link, html=(links.visit_link, links.depart_link))
-    app.add_node(links.linked_code, html=(links.visit_code, links.depart_code))
-    app.add_post_transform(links.DrawLinks)
-    app.registry.post_transforms.remove(CodeLinksTransform)  # Sphinx-Gallery 的代码链接：它会把代码块拆成单个的记号
-    app.connect("config-inited", links.read_list)
-    app.connect("doctree-read", links.collect)
-    app.connect("env-updated", links.check)
+    app.connect("config-inited", names.load)
+    app.connect("doctree-read", draw.mark)
+    app.connect("env-updated", names.check)
+
+    app.add_node(draw.api_link, html=(draw.visit_link, draw.depart_link))
+    app.add_node(draw.linked_code, html=(draw.visit_code, draw.depart_code))
+    app.add_post_transform(draw.HideCode)
+    app.add_post_transform(draw.ShowCode)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,15 +1,17 @@
-"""打包带走：脚本、笔记本、电子书、压缩包。"""
+"""打包带走：每页旁边的 Markdown、脚本、笔记本，然后是电子书、压缩包。"""
 
 from sphinx.application import Sphinx
 
-from site_builder.downloads import archives, notebooks, publish
+from site_builder.downloads import pages, places, publish
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    app.add_node(archives.site_file, html=(archives.visit, None))
-    app.add_role("site-file", archives.site_file_role)
-    app.connect("builder-inited", notebooks.write_all, priority=900)  # 在 Sphinx-Gallery 之后
-    app.connect("source-read", archives.drop_gallery_zip)
-    app.connect("doctree-read", archives.add_buttons)
+    app.add_node(places.site_file, html=(places.visit, places.depart))
+    app.add_role("site-file", places.SiteFile())
+    app.connect("doctree-read", places.add_buttons)
+    app.connect("doctree-read", pages.summarize)
+    # 别的文件夹都填好自己的节点以后
+    app.connect("doctree-resolved", places.link_beside, priority=900)
+    app.connect("doctree-resolved", pages.write, priority=901)
     app.connect("build-finished", publish.publish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,29 +2,29 @@
 
 Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它，写出来的每一页还要改七处才合乎规范。
 这里取每页的 ``<article>``，改成 XHTML：页与页之间的链接指向书里，WebP 图换成 PNG（不少阅读器不认 WebP），
-公式用 KaTeX 的 HTML 和字体，折叠处一律展开。
+公式用 KaTeX 的 HTML 和字体，折叠处一律展开；能动手的图留下图和那句话，控件不要。
 """
 
-import html
-import posixpath
-import re
 import uuid
-import zipfile
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlparse
+from urllib.parse import unquote, urldefrag, urljoin, urlparse
+from xml.sax.saxutils import escape
 
-from lxml import etree
-from lxml import html as lxml_html
+from lxml import etree, html
 from PIL import Image
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from site_builder import provenance
+from site_builder.downloads.packing import pack
+from site_builder.downloads.pages import in_order
 
 NAME = "downloads/pytorch-tutorials.epub"
-#: 只在网站上有用的页面与元素。
+#: 只在网站上有用的页面与元素；目录页也不收。
 PAGES_LEFT_OUT = {"downloads", "search"}
-ELEMENTS_LEFT_OUT = {"script", "noscript", "button"}
+ELEMENTS_LEFT_OUT = {"script", "template", "button", "input", "select", "textarea", "source"}
 CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads"}
 ATTRIBUTES_LEFT_OUT = ("srcset", "loading", "tooltip", "download", "align", "tabindex")
 #: 读成 HTML 时变成小写的 SVG 属性。
@@ -36,7 +36,6 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".svg": "image/svg+xml",
 }
-
 STYLE = """\
 body { line-height: 1.7; }
 img { max-width: 100%; }
@@ -50,87 +49,79 @@ table { border-collapse: collapse; }
 th, td { border: 1px solid #9ca3af; padding: 0.2em 0.5em; }
 .math { overflow-x: auto; }
 """
-PAGE = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE html>
+XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+PAGE = f"""{XML}<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" lang="zh-CN" xml:lang="zh-CN">
-<head><title>{title}</title>{links}</head>
+<head><title>{{title}}</title>{{links}}</head>
 <body>
-{body}
+{{body}}
 </body>
 </html>
 """
-PACKAGE = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang="zh-CN">
+PACKAGE = f"""{XML}<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang="zh-CN">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
-<dc:identifier id="id">urn:uuid:{identifier}</dc:identifier>
-<dc:title>{title}</dc:title>
+<dc:identifier id="id">urn:uuid:{{identifier}}</dc:identifier>
+<dc:title>{{title}}</dc:title>
 <dc:language>zh-CN</dc:language>
-<dc:creator>{author}</dc:creator>
-<meta property="dcterms:modified">{modified}</meta>
+<dc:creator>{{author}}</dc:creator>
+<meta property="dcterms:modified">{{modified}}</meta>
 </metadata>
 <manifest>
-{manifest}
+{{manifest}}
 </manifest>
 <spine>
-{spine}
+{{spine}}
 </spine>
 </package>
 """
-CONTAINER = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
+CONTAINER = f"""{XML}<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
 <rootfiles><rootfile full-path="book/package.opf" media-type="application/oebps-package+xml"/></rootfiles>
 </container>
 """
 
 
-def _left_out(element):
-    return (
-        element.tag in ELEMENTS_LEFT_OUT
-        or "hidden" in element.attrib
-        or CLASSES_LEFT_OUT.intersection(element.get("class", "").split())
-    )
+def write(app: Sphinx) -> None:
+    """写出电子书；比哪一页都新就不必再做。"""
+    path = Path(app.outdir, NAME)
+    docnames = app.env.all_docs.keys() - PAGES_LEFT_OUT
+    if not path.is_file() or path.stat().st_mtime_ns < provenance.newest_page(app, docnames):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(Book(app).packed())
 
 
-class _Book:
-    def __init__(self, app):
+class Book:
+    """一本书：`docnames` 是收进来的页，`files` 是书里的文件 {路径: 内容}。"""
+
+    def __init__(self, app: Sphinx) -> None:
         self.app, self.outdir = app, Path(app.outdir)
-        self.docnames = self._in_order(app.config.root_doc)
-        # 读两遍，一次只留一页的树在内存里：一页的树有一两 MB
-        self.anchors = {name: set(self._article(name).xpath(".//@id", smart_strings=False)) for name in self.docnames}
-        self.files, contents = {}, []
-        for docname in self.docnames:
-            article = self._article(docname)
-            self._adapt(docname, article)
-            self._add_page(self.file(docname), article.find(".//h1").text_content(), _inner_xhtml(article))
-            contents.append(self._entry(docname, article))
-        self._add_styles()
-        project = html.escape(app.config.project)
-        nav = f'<h1>{project}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{"".join(contents)}</ol></nav>'
-        self._add_page("nav.xhtml", app.config.project, nav)
+        pages = in_order(app.env, app.config.root_doc)
+        self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
+        self.files: dict[str, bytes] = {"book.css": STYLE.encode()}
+        self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]
+        katex = self.outdir / "_static/katex"
+        for path in [katex / "katex.min.css", *(katex / "fonts").glob("*.woff2")]:
+            self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
+        contents = "".join(self.add(docname) for docname in self.docnames)
+        nav = f'<h1>{escape(app.config.project)}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{contents}</ol></nav>'
+        self.add_page("nav.xhtml", app.config.project, nav)
 
-    def _in_order(self, docname):
-        """目录树的次序；目录页本身不收。"""
-        children = self.app.env.toctree_includes.get(docname, [])
-        own = [] if children or docname in PAGES_LEFT_OUT else [docname]
-        return own + [name for child in children for name in self._in_order(child)]
-
-    def _article(self, docname):
-        page = lxml_html.parse(self.outdir / f"{docname}.html", lxml_html.HTMLParser(encoding="utf-8"))
+    def article(self, docname: str) -> html.HtmlElement:
+        """网页的正文，去掉只在网站上有用的元素。"""
+        page = html.parse(self.outdir / f"{docname}.html", html.HTMLParser(encoding="utf-8"))
         article = page.find(".//article")
         if article is None:
-            raise ExtensionError(f"{docname}.html 里没有 <article>，做不成电子书")
-        for element in [element for element in article.iter(etree.Element) if _left_out(element)]:
-            element.drop_tree()
+            raise ExtensionError(f"{docname}.html 里没有 <article>，做不成电子书：看看 docs/_templates 里的模板")
+        for element in list(article.iter(etree.Element)):
+            classes = CLASSES_LEFT_OUT.intersection(element.get("class", "").split())
+            if element.tag in ELEMENTS_LEFT_OUT or "hidden" in element.attrib or classes:
+                element.drop_tree()
+            elif element.tag == "noscript" or "-" in element.tag:
+                element.drop_tag()  # 没有脚本时看到的，和脚本才认得的元素里面的东西
         return article
 
-    @staticmethod
-    def file(docname):
-        return docname.replace("/", "-") + ".xhtml"
-
-    def _adapt(self, docname, article):
+    def add(self, docname: str) -> str:
+        """收进一页，返回它和它的各节在目录里的一项。"""
+        article = self.article(docname)
         for element in list(article.iter(etree.Element)):
             for name in ATTRIBUTES_LEFT_OUT:
                 element.attrib.pop(name, None)
@@ -140,120 +131,79 @@ class _Book:
             if element.tag == "details":
                 element.set("open", "open")
             elif element.tag == "img":
-                element.set("src", self._image(docname, element.get("src")))
+                element.set("src", self.image(docname, element.get("src")))
             elif element.tag == "a" and "href" in element.attrib:
-                self._link(docname, element)
+                self.point(docname, element)
+        heading = article.find(".//h1").text_content()
+        children = (etree.tostring(child, encoding="unicode") for child in article)
+        self.add_page(file(docname), heading, (escape(article.text or "") + "".join(children)).strip())
+        parts = [(part.get("id"), part.find("h2")) for part in article.findall(".//section[@id]")]
+        inside = [item(f"{file(docname)}#{anchor}", h2.text_content()) for anchor, h2 in parts if h2 is not None]
+        return item(file(docname), heading, inside)
 
-    def _image(self, docname, source):
-        path = self.outdir / posixpath.normpath(posixpath.join(posixpath.dirname(docname), unquote(source)))
+    def image(self, docname: str, source: str) -> str:
+        """收进一幅图，返回它在书里的路径；SVG 以外的都换成 PNG。"""
+        path = (self.outdir / docname).parent / unquote(source)
         if path.suffix == ".svg":
-            self.files[f"images/{path.name}"] = path.read_bytes()
-            return f"images/{path.name}"
-        with Image.open(path) as image:
+            name, content = f"images/{path.name}", path.read_bytes()
+        else:
             buffer = BytesIO()
-            image.convert("RGB").save(buffer, "PNG")
-        self.files[f"images/{path.stem}.png"] = buffer.getvalue()
-        return f"images/{path.stem}.png"
+            with Image.open(path) as image:
+                image.convert("RGB").save(buffer, "PNG")
+            name, content = f"images/{path.stem}.png", buffer.getvalue()
+        self.files[name] = content
+        return name
 
-    def _link(self, docname, element):
+    def point(self, docname: str, link: html.HtmlElement) -> None:
         """站内的链接指向书里；书里没有的指向网站，没有网址就只留文字。"""
-        address, fragment = urldefrag(element.get("href"))
+        address, fragment = urldefrag(urljoin(f"/{docname}.html", link.get("href")))
+        name = address.removeprefix("/").removesuffix(".html")
         if urlparse(address).scheme:
             return
-        target = (
-            posixpath.normpath(posixpath.join(posixpath.dirname(docname), address)) if address else f"{docname}.html"
-        )
-        name = target.removesuffix(".html")
-        if name in self.anchors:
-            found = unquote(fragment) in self.anchors[name]
-            element.set("href", self.file(name) + (f"#{fragment}" if found else ""))
+        if name in self.docnames:
+            link.set("href", file(name) + (f"#{fragment}" if fragment else ""))
         elif self.app.config.html_baseurl:
-            element.set("href", self.app.config.html_baseurl + target + (f"#{fragment}" if fragment else ""))
+            link.set("href", urljoin(f"{self.app.config.html_baseurl}{docname}.html", link.get("href")))
         else:
-            element.drop_tag()
+            link.drop_tag()
 
-    def _add_page(self, name, title, body):
+    def add_page(self, name: str, title: str, body: str) -> None:
         styles = ["book.css", "code.css", *(["katex/katex.min.css"] if 'class="katex' in body else [])]
         links = "".join(f'<link rel="stylesheet" href="{style}"/>' for style in styles)
-        self.files[name] = PAGE.format(title=html.escape(title), links=links, body=body).encode()
+        self.files[name] = PAGE.format(title=escape(title), links=links, body=body).encode()
 
-    def _add_styles(self):
-        self.files["book.css"] = STYLE.encode()
-        self.files["code.css"] = self.app.builder.highlighter.get_stylesheet().encode()
-        katex = self.outdir / "_static/katex"
-        for path in [katex / "katex.min.css", *sorted((katex / "fonts").glob("*.woff2"))]:
-            self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
-
-    def _entry(self, docname, article):
-        """目录里的一项：这一页和它的各节。"""
-        headings = [
-            f'<li><a href="{self.file(docname)}#{html.escape(section.get("id"))}">{html.escape(section.find("h2").text_content())}</a></li>'
-            for section in article.findall(".//section[@id]")
-            if section.find("h2") is not None
-        ]
-        inner = f"<ol>{''.join(headings)}</ol>" if headings else ""
-        title = html.escape(article.find(".//h1").text_content())
-        return f'<li><a href="{self.file(docname)}">{title}</a>{inner}</li>'
-
-    def packed(self, modified):
-        """整本书的字节；`modified` 是写进书里的时刻。"""
+    def packed(self) -> bytes:
+        """整本书的字节。"""
         manifest, config = [], self.app.config
-        for number, (name, content) in enumerate(sorted(self.files.items())):
+        ids = {name: f"i{number}" for number, name in enumerate(sorted(self.files))}
+        for name, identifier in ids.items():
             properties = ["nav"] if name == "nav.xhtml" else []
             if name.endswith(".xhtml"):
-                properties += [kind for tag, kind in ((b"<math", "mathml"), (b"<svg", "svg")) if tag in content]
+                inside = {"mathml": b"<math", "svg": b"<svg"}
+                properties += [kind for kind, tag in inside.items() if tag in self.files[name]]
             attribute = f' properties="{" ".join(properties)}"' if properties else ""
-            kind = MEDIA_TYPES[posixpath.splitext(name)[1]]
-            manifest.append((name, f'<item id="i{number}" href="{name}" media-type="{kind}"{attribute}/>'))
-        identifiers = {name: re.search('id="([^"]+)"', item)[1] for name, item in manifest}
-        spine = [f'<itemref idref="{identifiers[name]}"/>' for name in ["nav.xhtml", *map(self.file, self.docnames)]]
+            kind = MEDIA_TYPES[Path(name).suffix]
+            manifest.append(f'<item id="{identifier}" href="{name}" media-type="{kind}"{attribute}/>')
+        spine = [f'<itemref idref="{ids[name]}"/>' for name in ["nav.xhtml", *map(file, self.docnames)]]
         package = PACKAGE.format(
             identifier=uuid.uuid5(uuid.NAMESPACE_URL, config.html_baseurl or config.project),
-            title=html.escape(config.project),
-            author=html.escape(config.author),
-            modified=modified,
-            manifest="\n".join(item for _, item in manifest),
+            title=escape(config.project),
+            author=escape(config.author),
+            modified=provenance.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            manifest="\n".join(manifest),
             spine="\n".join(spine),
         )
-        members = {"META-INF/container.xml": CONTAINER.encode(), "book/package.opf": package.encode()}
-        members |= {f"book/{name}": content for name, content in self.files.items()}
-        buffer = BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            # 规范要求 mimetype 在最前面，不压缩
-            for name, content in [("mimetype", b"application/epub+zip"), *sorted(members.items())]:
-                entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-                entry.create_system = 3
-                entry.external_attr = 0o644 << 16
-                entry.compress_type = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
-                archive.writestr(entry, content)
-        return buffer.getvalue()
+        book = {f"book/{name}": content for name, content in self.files.items()}
+        book |= {"mimetype": b"application/epub+zip", "META-INF/container.xml": CONTAINER.encode()}
+        return pack(book | {"book/package.opf": package.encode()}, first="mimetype")
 
 
-def _inner_xhtml(element):
-    """`element` 里面的内容，写成 XHTML。"""
-    children = (etree.tostring(child, encoding="unicode") for child in element)
-    return (html.escape(element.text or "") + "".join(children)).strip()
+def file(docname: str) -> str:
+    """这一页在书里的文件名。"""
+    return docname.replace("/", "-") + ".xhtml"
 
 
-def modified(path):
-    """现有电子书 `path` 里写的时刻；没有就是 None。"""
-    if not path.is_file():
-        return None
-    with zipfile.ZipFile(path) as book:
-        return re.search(r'dcterms:modified">([^<]+)<', book.read("book/package.opf").decode())[1]
-
-
-def write(app):
-    """内容没有变就留着原来的那一本，时刻也不变。"""
-    path = Path(app.outdir, NAME)
-    if path.is_file() and path.stat().st_mtime_ns >= provenance.newest_page(
-        app, app.env.all_docs.keys() - PAGES_LEFT_OUT
-    ):
-        return
-    path.parent.mkdir(exist_ok=True)
-    book = _Book(app)
-    before = modified(path)
-    if before and book.packed(before) == path.read_bytes():
-        path.touch()
-    else:
-        path.write_bytes(book.packed(provenance.now().strftime("%Y-%m-%dT%H:%M:%SZ")))
+def item(address: str, text: str, inside: Iterable[str] = ()) -> str:
+    """目录里的一项，`inside` 是它下面的各项。"""
+    below = "".join(inside)
+    return f'<li><a href="{escape(address)}">{escape(text)}</a>{f"<ol>{below}</ol>" if below else ""}</li>'

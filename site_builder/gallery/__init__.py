@@ -1,17 +1,16 @@
-"""脚本执行：次序、执行、沿用上一次的输出、图。"""
+"""脚本执行：次序、执行、沿用上一次的结果、图。"""
 
 from sphinx.application import Sphinx
-from sphinx_gallery import gen_gallery
 
 from site_builder.gallery import order, run
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    # Sphinx-Gallery 每次启动都导入 matplotlib（近一秒）；这里示例都在工作进程里执行，用到时由 reset 导入
-    gen_gallery._import_matplotlib = lambda: None
     app.add_config_value("tutorials", [], "env", [list])
+    app.add_config_value("execute_first", [], "", [list])  # 最慢的先执行，另一个进程同时做别的
+    app.add_config_value("execute_only", [], "", [list])
+    app.add_config_value("example_seconds", 1800, "", [int])
+    app.add_config_value("hands_out", {}, "env", [dict])
     app.connect("config-inited", order.check, priority=5)
-    app.connect("builder-inited", run.start_no_workers_for_nothing, priority=100)
-    app.connect("doctree-read", run.missing_output)
-    app.connect("build-finished", run.mark_finished, priority=1000)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("builder-inited", run.execute, priority=100)  # 在 Sphinx-Gallery 之前
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,17 +5,19 @@ Sphinx-Gallery 自带的 ExplicitOrder 会把不认识的文件报成一句英�
 
 from pathlib import Path
 
+from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ConfigError
 
-_order = []
+_order: list[str] = []
 
 
-def position(filename):
+def position(filename: str) -> int:
     """返回 `filename` 在次序里的位置，供 Sphinx-Gallery 排序。"""
     return _order.index(Path(filename).stem)
 
 
-def check(app, config):
+def check(app: Sphinx, config: Config) -> None:
     """次序与 examples/*.py 必须一一对应，否则抛出 ConfigError。"""
     folder = Path(app.srcdir, config.sphinx_gallery_conf["examples_dirs"]).resolve()
     found = {path.stem for path in folder.glob("*.py")}

@@ -1,88 +1,103 @@
-"""只改了文字的示例不重新执行：代码格一个字也没有变，上一次的输出和图照旧用。
+"""每个示例上一次执行的结果，存在 ``build/outputs/名字`` 里：代码格一个字也没有变，就照旧用，不重新执行。
 
-Sphinx-Gallery 0.22.1 只看整个脚本的 md5，改一个标点也要重新训练，又没有可用的钩子，所以换掉它的两个函数：
-``execute_script``（执行）和 ``_get_backreferences``（记下变量的类型）。每次执行成功，输出存成 ``.outputs.json``。
-
-沿用的条件缺一不可：代码格和脚本里的设置没有变；`KEY` 指定的环境变量没有变，那是 tools/build_site.py 给的摘要，
-管着 conf.py、扩展、依赖的版本、数据和 Python；图还是当时的字节。没有这个环境变量（直接运行 sphinx-build）就
-不沿用。环境变量、网络、硬件不在摘要里，所以沿用只是为了在手边改文字时快：发布的网站由 CI 从头构建，
-tests/test_same_bytes.py 把两种构建逐字节比较。
+``record.json`` 是 `Record`，``images`` 是图（含两倍大的）。沿用的条件缺一不可：代码格和脚本里的设置没有变；
+`surroundings` 没有变，它管着画廊的代码和设置、依赖的版本、数据和 Python；图还是当时的字节。环境变量不在其中，
+因为执行示例的进程不用读者的（`site_builder.processes`）；网络和硬件不在其中，所以发布的网站由 CI 从头执行，
+测试把两种构建逐字节比较。几台机器分头执行时，合到一处的也就是这个文件夹。
 """
 
 import hashlib
 import json
 import os
-import warnings
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
-from sphinx_gallery import gen_rst, py_source_parser
+from sphinx_gallery import py_source_parser
 
-#: 这个环境变量的值变了，存下的输出一律作废。
-KEY = "GALLERY_KEY"
-
-
-def key(script_blocks, file_conf):
-    """输出取决于什么：代码格、脚本里的设置，和 `KEY`；没有 `KEY` 时为空，表示不沿用。"""
-    if not os.environ.get(KEY):
-        return ""
-    code = [block.content for block in script_blocks if block.type == "code"]
-    return hashlib.sha256(json.dumps([os.environ[KEY], code, repr(file_conf)]).encode()).hexdigest()
+FOLDER = Path("build/outputs")
+DATA = Path("examples/data/source.json")
 
 
-def figures(page):
-    """这一页的图（含两倍大的）：{文件名: 摘要}。"""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((page.parent / "images").glob(f"sphx_glr_{page.stem}_[0-9][0-9][0-9]*"))
-    }
+@dataclass
+class Record:
+    """一次成功的执行。"""
+
+    #: 输出取决于什么（`key`）。
+    key: str
+    #: 每个代码格的输出（reStructuredText），依次。
+    outputs: list[str]
+    #: 图的文件名 -> SHA-256。
+    figures: dict[str, str]
+    #: 变量的类型，Sphinx-Gallery 的 ``.codeobj.json``。
+    objects: dict[str, Any]
+    #: 跑了多少秒；执行完的时刻（UTC，ISO 8601）。
+    seconds: float
+    executed: str
+    #: 示例交出来的文件：文件名 -> 内容。
+    handed: dict[str, str] = field(default_factory=dict)
+    #: 互动图的数据：名字 -> JSON。
+    explorables: dict[str, Any] = field(default_factory=dict)
 
 
-def outputs(page, script_blocks, file_conf):
-    """存下的各格输出；不能沿用时为 None。`page` 是 docs/tutorials 里的那个脚本。"""
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def surroundings(gallery_conf: dict[str, Any]) -> str:
+    """示例之外，输出还取决于什么。"""
+    own = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parents[1].glob("explorables/*.py")])
+    settings = {name: repr(value) for name, value in gallery_conf.items() if name in ("image_srcset", "capture_repr")}
+    parts = [
+        *(path.read_text("utf-8") for path in own),
+        json.dumps(settings, sort_keys=True),
+        sys.version,
+        platform.machine(),
+        *sorted(f"{found.metadata['Name']}=={found.version}" for found in distributions()),
+        DATA.read_text("utf-8") if DATA.is_file() else "",
+    ]
+    return digest("\0".join(parts).encode())
+
+
+def key(script: Path, around: str) -> str:
+    """`script` 的输出取决于什么：代码格、脚本里的设置和 `surroundings`。"""
+    file_conf, blocks = py_source_parser.split_code_and_text_blocks(str(script))
+    code = [block.content for block in blocks if block.type == "code"]
+    return digest(json.dumps([around, code, repr(file_conf)]).encode())
+
+
+def load(name: str) -> Record | None:
+    """存下的结果；没有，或者图不是当时的字节，就是 None。"""
+    folder = FOLDER / name
     try:
-        record = json.loads(page.with_suffix(".outputs.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        record = Record(**json.loads((folder / "record.json").read_text("utf-8")))
+        whole = record.figures == figures(folder / "images")
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
-    wanted = key(script_blocks, file_conf)
-    if not wanted or wanted != record["key"] or record["figures"] != figures(page):
-        return None
-    of_cells = iter(record["outputs"])  # 文字格可能多了少了，输出只认代码格
-    return [next(of_cells) if block.type == "code" else "" for block in script_blocks]
+    return record if whole else None
 
 
-def can_keep(script, page):
-    """脚本 `script` 改过以后，存下的输出还能不能用。"""
-    file_conf, script_blocks = py_source_parser.split_code_and_text_blocks(str(script))
-    return outputs(page, script_blocks, file_conf) is not None
+def figures(folder: Path) -> dict[str, str]:
+    """一个文件夹里的图：{文件名: SHA-256}。"""
+    return {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("*")) if path.is_file()}
 
 
-def install(prepare):
-    """在这个进程里换掉 Sphinx-Gallery 的两个函数；真要执行时先调用 `prepare`。"""
-    execute = getattr(gen_rst.execute_script, "original", gen_rst.execute_script)
-    get_backreferences = getattr(gen_rst._get_backreferences, "original", gen_rst._get_backreferences)
+def save(name: str, record: Record, images: Path) -> None:
+    """换上新的结果：写全了才换。`images` 是图所在的文件夹，会被移走。"""
+    new = FOLDER / f".{name}-new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    images.mkdir(exist_ok=True)
+    shutil.move(images, new / "images")
+    (new / "record.json").write_text(json.dumps(asdict(record), ensure_ascii=False), "utf-8")
+    discard(name)
+    os.replace(new, FOLDER / name)
 
-    def execute_script(script_blocks, script_vars, gallery_conf, file_conf):
-        page = Path(script_vars["target_file"])
-        kept = outputs(page, script_blocks, file_conf) if script_vars["execute_script"] else None
-        if kept is not None:
-            script_vars |= {"kept": True, "example_globals": {}, "memory_delta": 0}
-            page.with_suffix(".py.md5").write_text(gen_rst.get_md5sum(page, mode="t"))
-            return kept, 0
-        record = page.with_suffix(".outputs.json")
-        record.unlink(missing_ok=True)
-        with warnings.catch_warnings():
-            prepare()
-            results, seconds = execute(script_blocks, script_vars, gallery_conf, file_conf)
-        if script_vars.get("passing"):
-            of_cells = [output for block, output in zip(script_blocks, results, strict=True) if block.type == "code"]
-            content = {"key": key(script_blocks, file_conf), "figures": figures(page), "outputs": of_cells}
-            record.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
-        return results, seconds
 
-    def _get_backreferences(gallery_conf, script_vars, script_blocks, node, target_file):
-        if script_vars.get("kept"):
-            return gen_rst._read_cached_backrefs(gallery_conf, target_file)
-        return get_backreferences(gallery_conf, script_vars, script_blocks, node, target_file)
-
-    execute_script.original, _get_backreferences.original = execute, get_backreferences
-    gen_rst.execute_script, gen_rst._get_backreferences = execute_script, _get_backreferences
+def discard(name: str) -> None:
+    """丢掉存下的结果。"""
+    shutil.rmtree(FOLDER / name, ignore_errors=True)

@@ -1,169 +1,162 @@
-"""示例怎样执行：由 Sphinx-Gallery 在每个示例前后按名字调用（并行的工作进程里也一样）。
+"""执行示例：每个一个全新的进程，两个同时；读 Sphinx 的页面之前先把它们都备好。
 
-- 警告一律当作错误，示例自己捕获的除外；``sys.exit`` 也是错误（Sphinx-Gallery 0.22.1 会放它过去，
-  不写网页却返回 0）；有 ``print`` 却什么也没有打印的格子也是；跑得太久会被叫停。
-- 正在执行的示例和行号记在 ``.running`` 文件里：进程被系统杀掉时，tools/build_site.py 据此指出是哪一行。
-- 图里的汉字用思源黑体，缺字形、缺中文标题都是错误；图存成无损 WebP。
-- CIFAR-10 的内容在准备时已经核对（tools/prepare_cifar10.py），来自 npm 的文件与官方的 pickle 字节不同，
-  所以让 torchvision 不再比对 md5，就像它为 CIFAR-100 换一张表那样。
+代码没有变的沿用上一次的结果（`reuse`）；出错的、被杀掉的、卡住的，各是一条 Sphinx 警告（构建以 -W 运行，因此是
+错误）。主进程从不执行示例，只把结果放回 Sphinx-Gallery 要的地方（`place`）。
 """
 
-import faulthandler
-import logging
-import re
-import signal
-import warnings
-from itertools import pairwise
+import fcntl
+import json
+import pickle
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from docutils import nodes
-from sphinx.util.logging import getLogger
-from sphinx_gallery import gen_rst, scrapers
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
 
-from site_builder.gallery import reuse
+from site_builder.gallery import patches, reuse
+from site_builder.processes import Child
 
-log = getLogger(__name__)
+#: 叫停以后再等多少秒，就结束进程。
+GRACE = 20
+AT_ONCE = 2
 
-#: 一个示例最多跑多少秒；叫停以后再等多少秒，就结束进程。
-TIME_LIMIT = 1800
-GRACE = 30
-
-
-class ExampleError(Exception):
-    """示例违反了本站的约定。"""
+log = logging.getLogger(__name__)
 
 
-def reset(gallery_conf, fname, when):
-    """每个示例前后各调用一次；`when` 是 "before" 或 "after"。"""
-    signal.alarm(0)
-    faulthandler.cancel_dump_traceback_later()
-    page = Path(gallery_conf["src_dir"], gallery_conf["gallery_dirs"], Path(fname).stem)
-    _running.path = page.with_suffix(".running")
-    if when == "after":
-        _running.path.unlink(missing_ok=True)
-        return
-    # 只有这次执行成功才算数：否则改坏又改回来的示例，md5 与从前一样，页面却还是出错的那一次
-    page.with_suffix(".py.md5").unlink(missing_ok=True)
-    reuse.install(prepare=_prepare)
+def execute(app: Sphinx) -> None:
+    """执行需要执行的示例（``execute_only`` 指定时只管那几个），把全部结果备好。"""
+    config = app.config
+    sources = Path(app.srcdir, config.sphinx_gallery_conf["examples_dirs"]).resolve()
+    around = reuse.surroundings(config.sphinx_gallery_conf)
+    keys = {name: reuse.key(sources / f"{name}.py", around) for name in config.tutorials}
+    if config.sphinx_gallery_conf["plot_gallery"]:
+        with _alone():
+            wanted = [name for name in config.execute_only or config.tutorials if not _current(name, keys[name])]
+            wanted.sort(key=lambda name: name not in config.execute_first)
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                problems = dict(zip(wanted, pool.map(lambda name: _run(app, name, sources, keys[name]), wanted)))
+        for name, found in problems.items():
+            for line, text in found:
+                log.warning("示例 examples/%s.py 第 %s 行：%s", name, line, text)
+        if config.execute_only and any(problems.values()):
+            raise ExtensionError("有的示例没有执行成。")
+    records = {name: reuse.load(name) for name in config.tutorials if _current(name, keys[name])}
+    patches.replay(lambda blocks, variables: place(records, blocks, variables))
+    for name in config.tutorials:
+        _forget_stale(app, name, records.get(name))
 
 
-def _prepare():
-    """真要执行示例时，让它从同样的状态开始。"""
-    _reset_matplotlib()
-    _reset_torch()
-    _watch_blocks()
-    warnings.resetwarnings()
-    # 与 Python 的缺省一样，只理会示例自己引起的弃用警告；别的警告一概是错误
-    warnings.simplefilter("error")
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
-    signal.signal(signal.SIGALRM, _expired)
-    signal.alarm(TIME_LIMIT)
-    faulthandler.dump_traceback_later(TIME_LIMIT + GRACE, exit=True)  # 卡在 C 代码里，收不到信号
+def _current(name: str, key: str) -> bool:
+    record = reuse.load(name)
+    return record is not None and record.key == key
 
 
-def figures(block, block_vars, gallery_conf):
-    """Sphinx-Gallery 的图像抓取函数：每幅图要有中文标题，存成无损 WebP。"""
-    import matplotlib.pyplot as plt
-
-    for number in plt.get_fignums():
-        figure = plt.figure(number)
-        titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
-        if not re.search(r"[\u4e00-\u9fff]", "".join(titles)):
-            plt.close("all")
-            raise ExampleError(f"{block_vars['src_file']} 第 {block[2]} 行起的代码画的图没有中文标题")
-    return scrapers.matplotlib_scraper(block, block_vars, gallery_conf, format="webp", pil_kwargs={"lossless": True})
+@contextmanager
+def _alone() -> Iterator[None]:
+    """实时预览和构建可能同时要执行：一个一个来。"""
+    reuse.FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(reuse.FOLDER / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _reset_matplotlib():
-    import matplotlib
-    import pylopdf_fonts_zh_cn
-    from matplotlib import font_manager, pyplot
+def _run(app: Sphinx, name: str, sources: Path, key: str) -> list[tuple[int, str]]:
+    """在新的进程里执行一个示例，存下结果；返回 [(行号, 问题), ...]，没有问题就是空的。"""
+    with tempfile.TemporaryDirectory(prefix="site-builder-", ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch).resolve()
+        (folder / "examples").mkdir()
+        shutil.copy(sources / f"{name}.py", folder / "examples")
+        if Path("examples/data").is_dir():
+            (folder / "examples/data").symlink_to(Path("examples/data").resolve())
+        request = {
+            "name": name,
+            "gallery_conf": _plain(app.config.sphinx_gallery_conf),
+            "seconds": app.config.example_seconds,
+            "hands_out": app.config.hands_out.get(name, {}),
+        }
+        (folder / "request.pickle").write_bytes(pickle.dumps(request))
+        with open(folder / "log", "w", encoding="utf-8", errors="replace") as output:
+            child = Child(["-m", "site_builder.gallery.worker", str(folder)], output)
+            try:
+                code: int | None = child.wait(app.config.example_seconds + GRACE)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                child.end()
+        if not (folder / "result.json").is_file():
+            return [_ended(folder, code, app.config.example_seconds)]
+        result = json.loads((folder / "result.json").read_text("utf-8"))
+        if result["error"]:
+            return [(result["line"], result["error"].strip())]
+        if result["problems"]:
+            return [(line, text) for line, text in result["problems"]]
+        images = folder / "docs" / app.config.sphinx_gallery_conf["gallery_dirs"] / "images"
+        shutil.rmtree(images / "thumb")
+        record = reuse.Record(
+            key, result["outputs"], reuse.figures(images), result["objects"], result["seconds"], result["executed"],
+            result["handed"], result["explorables"],
+        )  # fmt: skip
+        reuse.save(name, record, images)
+    return []
 
-    matplotlib.use("agg")
-    pyplot.close("all")
-    pyplot.rcdefaults()
-    if "Noto Sans SC" not in font_manager.get_font_names():
-        font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
-    # 缺字形时，普通文字发警告，公式只写日志：都变成错误
-    for name in ("matplotlib.mathtext", "matplotlib.font_manager"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(handler, _Fatal) for handler in logger.handlers):
-            logger.addHandler(_Fatal(logging.WARNING))
 
-
-def _reset_torch():
-    import torch
-    from torchvision.datasets import CIFAR10
-
-    torch.set_num_threads(1)
-    torch.set_warn_always(True)  # 有的警告一个进程只发一次，而工作进程会接着跑下一个示例
-    torch.set_default_dtype(torch.float32)
-    torch.set_printoptions(profile="default")
-    torch.manual_seed(torch.initial_seed())
-    CIFAR10.train_list = [[name, None] for name, _ in CIFAR10.train_list]
-    CIFAR10.test_list = [[name, None] for name, _ in CIFAR10.test_list]
-    CIFAR10.meta = {**CIFAR10.meta, "md5": None}
-
-
-def _watch_blocks():
-    """执行每一格之前记下行号；``sys.exit`` 变成错误。"""
-    execute = gen_rst._exec_once.__call__
-    if execute.__module__ == __name__:
-        return
-
-    def __call__(self):  # 截取调用栈时，Sphinx-Gallery 认的就是这个名字
-        line = next((line for *_, line in self.code.co_lines() if line), 1)
-        _running.path.write_text(f"examples/{_running.path.stem}.py 第 {line} 行起的一格", "utf-8")
+def _plain(gallery_conf: dict[str, Any]) -> dict[str, Any]:
+    """能交给另一个进程的设置：不含这一次构建的对象。"""
+    kept = {}
+    for name, value in gallery_conf.items():
         try:
-            execute(self)
-        except SystemExit as error:
-            message = f"示例不能中途退出（SystemExit: {error.code}）"
-            raise ExampleError(message).with_traceback(error.__traceback__) from None
-
-    gen_rst._exec_once.__call__ = __call__
-
-
-class _running:
-    """这个进程正在执行的示例的记录。"""
-
-    path = None
+            pickle.dumps(value)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            continue
+        kept[name] = value
+    return kept
 
 
-class _Fatal(logging.Handler):
-    def emit(self, record):
-        raise ExampleError(record.getMessage())
+def _ended(folder: Path, code: int | None, seconds: int) -> tuple[int, str]:
+    """进程没有留下结果：被杀掉了、卡住了，或者自己退出了。"""
+    progress = folder / "progress"
+    line = int(progress.read_text("utf-8")) if progress.is_file() else 0
+    said = (folder / "log").read_text("utf-8").strip()[-2000:]
+    if code is None:
+        why = f"跑了 {seconds} 秒还没有结束，也叫不停，进程已被结束"
+    elif code < 0:
+        why = f"执行它的进程被信号 {-code} 结束了，多半是内存不够"
+    else:
+        why = f"执行它的进程自己退出了（退出码 {code}）"
+    return line, f"{why}。{said}"
 
 
-def _expired(signum, frame):
-    raise TimeoutError(f"示例跑了 {TIME_LIMIT} 秒还没有结束")
+def place(
+    records: dict[str, reuse.Record | None], blocks: list[Any], variables: dict[str, Any]
+) -> tuple[list[str], float] | None:
+    """把 `records` 里的结果放回 Sphinx-Gallery 要的地方，返回各块的输出和秒数；没有结果就是 None。"""
+    page = Path(variables["target_file"])
+    record = records.get(page.stem)
+    if record is None:
+        return None
+    (page.parent / "images").mkdir(exist_ok=True)
+    for name in record.figures:
+        shutil.copyfile(reuse.FOLDER / page.stem / "images" / name, page.parent / "images" / name)
+    page.with_suffix(".codeobj.json").write_text(json.dumps(record.objects), "utf-8")
+    page.with_suffix(".handed.json").write_text(json.dumps(record.handed, ensure_ascii=False), "utf-8")
+    page.with_suffix(".explorables.json").write_text(json.dumps(record.explorables, ensure_ascii=False), "utf-8")
+    page.with_suffix(".run.json").write_text(json.dumps({"seconds": record.seconds, "executed": record.executed}))
+    page.with_suffix(".key").write_text(record.key, "utf-8")
+    page.with_suffix(".py.md5").write_text(patches.md5(page), "utf-8")
+    of_cells = iter(record.outputs)
+    return [next(of_cells) if block.type == "code" else "" for block in blocks], record.seconds
 
 
-def missing_output(app, doctree):
-    """正文说“打印出来的是……”，页面上就要有：每个有 ``print`` 的格子后面都有输出。"""
-    if not app.config.sphinx_gallery_conf["plot_gallery"]:
-        return
-    for block, following in pairwise([*doctree.findall(nodes.literal_block), None]):
-        is_cell = block.get("language") == "Python"  # Sphinx-Gallery 给代码格的写法，正文里的例子用小写
-        prints = re.search(r"^print\(", block.astext(), re.M)
-        if is_cell and prints and (following is None or "sphx-glr-script-out" not in following["classes"]):
-            log.warning("这一格里有 print，却什么也没有打印：%s", block.astext().strip()[:60], location=block)
-
-
-def start_no_workers_for_nothing(app):
-    """没有示例要执行时不起工作进程：起一次要近一秒。"""
-    conf = app.config.sphinx_gallery_conf
-    gallery = Path(app.srcdir, conf["gallery_dirs"])
-    for script in Path(app.srcdir, conf["examples_dirs"]).glob("*.py"):
-        page = gallery / script.name
-        md5 = page.with_suffix(".py.md5")
-        unchanged = md5.is_file() and md5.read_text() == gen_rst.get_md5sum(script, "t")
-        if not unchanged and not reuse.can_keep(script, page):
-            return
-    conf["parallel"] = False
-
-
-def mark_finished(app, error):
-    """构建走到了最后一步：tools/build_site.py 据此识破“返回 0 却没有写完”。"""
-    if error is None:
-        Path(app.doctreedir, "finished").touch()
+def _forget_stale(app: Sphinx, name: str, record: reuse.Record | None) -> None:
+    """Sphinx-Gallery 只看脚本的 md5：结果换过的，让它重新写那一页。"""
+    page = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], name)
+    written = page.with_suffix(".key")
+    if record is None or not written.is_file() or written.read_text("utf-8") != record.key:
+        page.with_suffix(".py.md5").unlink(missing_ok=True)

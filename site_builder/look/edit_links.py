@@ -18,9 +18,7 @@ def source_file(app: Sphinx, pagename: str) -> str | None:
     return f"docs/{pagename}.md" if pagename in app.env.found_docs else None
 
 
-def add(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """给模板 ``edit_url`` 和 ``report_url``。"""
     repository, source = app.config.html_context["repo_url"], source_file(app, pagename)
     if not repository or not source:

@@ -23,7 +23,9 @@ def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
     tutorials = [name for name in (f"{gallery}/{name}" for name in app.config.tutorials) if name in env.all_docs]
     apart = {*tutorials, f"{gallery}/index", app.config.root_doc}
     order = [(name, True, env.titles[name].astext()) for name in tutorials]
-    order += [(name, False, env.titles[name].astext()) for name in _below(env, app.config.root_doc) if name not in apart]
+    order += [
+        (name, False, env.titles[name].astext()) for name in _below(env, app.config.root_doc) if name not in apart
+    ]
     results = store.results(env)
     if order == results.order:
         return []
@@ -44,9 +46,7 @@ def withhold_toctree(
     context.pop("toctree", None)
 
 
-def add(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """给模板 `tutorials`、`references`（侧栏的两组）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
     entries = [_entry(app, *page) for page in store.results(app.env).order]
     for entry in entries:

@@ -81,7 +81,7 @@ def _provenance(app: Sphinx, name: str) -> nodes.container:
     """页脚“这一页怎样生成”，各项都读自这次构建。"""
     source = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{name}.py").resolve()
     script = source.read_text("utf-8")
-    cost = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], f"{name}.cost.json")
+    page = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], name)
     items = [
         ("PyTorch", f"torch {version('torch')}，torchvision {version('torchvision')}"),
         ("Python", f"{platform.python_version()}，{platform.system()} {platform.machine()}"),
@@ -89,11 +89,11 @@ def _provenance(app: Sphinx, name: str) -> nodes.container:
         ("随机种子", "、".join(dict.fromkeys(re.findall(r"torch\.manual_seed\((\d+)\)", script))) or "没有用到"),
     ]
     if "CIFAR10(" in script:
-        items.append(("数据来源", f"CIFAR-10，{provenance.data_source(source.parent / 'data/source.json')}"))
+        items.append(("数据来源", f"CIFAR-10，{provenance.data_source()}"))
     items += [
-        ("代码用时", provenance.running_time(cost)),
-        ("执行日期", provenance.executed(cost).strftime("%Y-%m-%d %H:%M UTC")),
-        ("源码版本", provenance.commit(app.confdir).partition("（")[0]),  # 有没有未提交的改动，读者用不着知道
+        ("代码用时", provenance.running_time(page)),
+        ("执行日期", provenance.executed(page).strftime("%Y-%m-%d %H:%M UTC")),
+        ("源码版本", provenance.commit(Path(app.confdir)).partition("（")[0]),  # 有没有未提交的改动，读者用不着知道
     ]
     rubric = nodes.rubric("", "这一页怎样生成")
     fields = nodes.definition_list(classes=["provenance"])

@@ -2,22 +2,32 @@
 
 from sphinx.application import Sphinx
 
-from site_builder.prose import cards, folds, glossary, lines, mathematics
+from site_builder import nodes
+from site_builder.prose import anchors, cards, folds, glossary, lines, mathematics, pitfalls, terms
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.connect("builder-inited", lines.allow_adjacent_markup)
-    app.add_transform(folds.MarkTitledSections)
+    app.add_transform(anchors.NameAfterTitle)
+    app.add_transform(folds.MarkTitles)
+    app.add_transform(folds.MarkCells)
     app.add_transform(lines.JoinChineseLines)
 
-    app.add_node(folds.fold, html=(folds.visit_fold, folds.depart_fold))
-    app.add_node(folds.summary, html=(folds.visit_summary, folds.depart_summary))
-    app.add_node(folds.pitfall_index)
-    app.add_directive("common-errors", folds.CommonErrors)
-    app.connect("doctree-read", folds.collect)
-    app.connect("doctree-resolved", folds.fill_index)
+    app.add_node(nodes.fold, html=(folds.visit_fold, folds.depart_fold))
+    app.add_node(nodes.summary, html=(folds.visit_summary, folds.depart_summary))
+    app.add_node(nodes.drawing_code, html=(folds.visit_fold, folds.depart_fold))
+    app.add_node(nodes.drawing, html=(folds.visit_drawing, folds.depart_drawing))
+    app.add_node(nodes.drawing_caption, html=(folds.visit_caption, folds.depart_caption))
+
+    app.add_node(pitfalls.pitfall_index)
+    app.add_directive("common-errors", pitfalls.CommonErrors)
+    app.connect("doctree-read", pitfalls.collect)
+    app.connect("doctree-resolved", pitfalls.fill_index)
 
     app.add_node(glossary.glossary_link, html=(glossary.visit_link, glossary.depart_link))
+    app.add_config_value("terms_entries", (), "env", [tuple])
+    app.connect("config-inited", terms.load)
+    app.connect("doctree-read", terms.check)
     app.connect("doctree-read", glossary.collect)
     app.connect("env-get-outdated", glossary.outdated)
     app.connect("doctree-resolved", glossary.link)

@@ -115,15 +115,15 @@ def collect(app, doctree):
         store.page(app.env).cards = [output["parts"] for output in outputs]
         store.page(app.env).sums_up = True  # 卡片里的链接要跟着教程的小节走
         if multiprocessing.parent_process() is None:  # sphinx -j 的读页进程等不到结果
-            Runner.shared().submit(output["parts"] for output in outputs if key(output["parts"]) not in store.results(app.env).cards)
+            Runner.shared().submit(
+                output["parts"] for output in outputs if key(output["parts"]) not in store.results(app.env).cards
+            )
 
 
 def execute(app, env):
     """等卡片都执行完，返回要重写的页面。"""
     cards = {key(parts): (docname, parts) for docname, page in store.pages(env).items() for parts in page.cards}
-    outputs = store.results(env).cards = {
-        key: text for key, text in store.results(env).cards.items() if key in cards
-    }
+    outputs = store.results(env).cards = {key: text for key, text in store.results(env).cards.items() if key in cards}
     wanted = {key: card for key, card in cards.items() if key not in outputs}
     runner = Runner.shared()
     runner.submit(parts for _, parts in wanted.values())

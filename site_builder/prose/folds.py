@@ -1,137 +1,127 @@
-"""标题开头的几个词决定一节的样子，脚本里不必写别的标记。
+"""标题或代码格开头的几个字决定样子，脚本里不必写别的标记。
 
-- ``答案：`` ``选读：`` 开头的节折叠成 ``<details>``，不进目录；
-- ``常见错误：`` 开头的节成为一个框，框里的报错汇总到指令 ``common-errors`` 所在的页面。
-
-此外，中文标题的锚点由标题本身得来（docutils 会给出 id1、id2，改一处就全变）。
+- ``选读：…`` 和 ``练习 1 的答案`` 这样的节折叠成 ``<details>``，不进目录；
+- ``常见错误：…`` 的节成为一个框（`pitfalls`）；
+- 第一行是 ``# 画图：一句话`` 的代码格只管画图：图在前，那句话是图的说明，代码折叠在图的下面；写成 ``# 画图（名字）：…``
+  时，那是一幅互动图，没有脚本时就是这幅图；
+- ``**先猜一猜**：…`` 的一段，后面那一格的输出先遮住，读者答过再揭开；没有脚本时就是一段话和输出。
 """
 
 import re
-from itertools import pairwise
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
-from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import make_refnode
+from sphinx.writers.html5 import HTML5Translator
 
-from site_builder import store
+from site_builder.nodes import drawing, drawing_caption, drawing_code, fold, summary
 
-log = logging.getLogger(__name__)
-
-FOLDED = ("答案：", "选读：")
+FOLDED = re.compile(r"选读：|答案：|练习 \d+ 的答案$")
 PITFALL = "常见错误："
+GUESS = "先猜一猜"
+DRAWING = re.compile(r"# 画图(?:（(?P<name>[\w-]+)）)?：(?P<caption>.+)")
 #: Sphinx-Gallery 给输出块的 class。
 OUTPUT = "sphx-glr-script-out"
-#: 一条报错：以异常或警告的名字起头，缩进的后续行也算在内；torchrun 的输出前面有 ``[rank1]: ``。
-MESSAGE = re.compile(r"^(?:\[\w+\]: )?\w*(?:Error|Warning| error): .*(?:\n[ \t]+.*)*", re.M)
 
 
-class fold(nodes.General, nodes.Element):
-    """折叠的一节：第一个子节点是 `summary`。"""
+class MarkTitles(SphinxTransform):
+    """由标题决定一节的样子。"""
 
-
-class summary(nodes.General, nodes.TextElement):
-    """折叠处的标题。"""
-
-
-class pitfall_index(nodes.General, nodes.Element):
-    """常见错误索引的位置，写页面时换成内容。"""
-
-
-class MarkTitledSections(SphinxTransform):
     default_priority = 250
 
-    def apply(self):
+    def apply(self) -> None:
         for section in list(self.document.findall(nodes.section)):
             title = section.next_node(nodes.title)
             if title is None or title.parent is not section:
                 continue
-            self._name_after_title(section, title.astext())
-            if title.astext().startswith(PITFALL):
+            text = title.astext()
+            if text.startswith(PITFALL):
                 section["classes"] += ["pitfall", "legacy"]
-            elif title.astext().startswith(FOLDED):
-                folded = fold("", summary("", "", *title.children), *section.children[1:])
+            elif FOLDED.match(text):
+                kind = "answer" if text.startswith("练习") else "optional"
+                folded = fold("", summary("", "", *title.children), *section.children[1:], classes=[kind])
                 folded["ids"] = section["ids"]
                 section.replace_self(folded)
 
-    def _name_after_title(self, section, title):
-        if not section["ids"] or not re.fullmatch(r"(id|section-)\d+|[a-z0-9-]+", section["ids"][0]):
-            return
-        if not re.search(r"[\u4e00-\u9fff]", title):
-            return
-        slug = base = re.sub(r"[^\w]+", "-", title).strip("-").lower()
-        count = 1
-        while slug in self.document.ids:
-            count += 1
-            slug = f"{base}-{count}"
-        old = section["ids"][0]
-        section["ids"][0] = slug
-        self.document.ids[slug] = self.document.ids.pop(old, section)
-        for name, identifier in self.document.nameids.items():
-            if identifier == old:
-                self.document.nameids[name] = slug
+
+class MarkCells(SphinxTransform):
+    """由代码格的第一行、前面的一段决定一格的样子。"""
+
+    default_priority = 260
+
+    def apply(self) -> None:
+        number = 0
+        for block in list(self.document.findall(is_cell)):
+            if match := DRAWING.match(block.astext()):
+                number += 1
+                _fold_drawing(block, match["name"] or "", f"图 {number}", match["caption"])
+        for paragraph in self.document.findall(nodes.paragraph):
+            first = paragraph.children[0] if paragraph.children else None
+            if isinstance(first, nodes.strong) and first.astext() == GUESS:
+                paragraph["classes"].append("guess")
+                cell = paragraph.next_node(is_cell, descend=False, siblings=True)
+                output = cell.next_node(is_output, descend=False, siblings=True) if cell else None
+                if output is not None:
+                    output["classes"].append("guessed")
 
 
-class CommonErrors(SphinxDirective):
-    """``.. common-errors::`` 列出全站“常见错误”框里的报错，逐条链接到框。"""
-
-    def run(self):
-        store.page(self.env).sums_up = True
-        return [pitfall_index()]
+def is_cell(node: nodes.Node) -> bool:
+    """示例的代码格：Sphinx-Gallery 写作 ``Python``，正文里的例子用小写。"""
+    return isinstance(node, nodes.literal_block) and node.get("language") == "Python"
 
 
-def collect(app, doctree):
-    """记下本页的常见错误：[(锚点, 标题, [报错, ...]), ...]。"""
-    found = []
-    for section in doctree.findall(nodes.section):
-        if "pitfall" in section["classes"]:
-            title = section.next_node(nodes.title)
-            blocks = list(section.findall(nodes.literal_block))
-            outputs = [block for block in blocks if OUTPUT in block["classes"]]
-            silent = [
-                block
-                for block, following in pairwise([*blocks, None])
-                if "\nexcept " in block.astext() and following not in outputs
-            ]
-            if silent and app.config.sphinx_gallery_conf["plot_gallery"]:
-                log.warning("“%s”框里的代码没有输出：该报的错没有报。", title.astext(), location=silent[0])
-            messages = [message for output in outputs for message in MESSAGE.findall(output.astext())]
-            found.append((section["ids"][0], title.astext(), messages))
-    store.page(app.env).pitfalls = found
+def is_output(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.literal_block) and OUTPUT in node["classes"]
 
 
-def fill_index(app, doctree, docname):
-    for place in list(doctree.findall(pitfall_index)):
-        content = []
-        for name in app.config.tutorials:
-            source = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{name}"
-            entries = store.page(app.env, source).pitfalls
-            if not entries:
-                continue
-            section = nodes.section("", nodes.title("", app.env.titles[source].astext()), ids=[name])
-            for anchor, title, messages in entries:
-                link = make_refnode(app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL)))
-                body = [nodes.literal_block(m, m, language="text") for m in messages]
-                body = body or [nodes.paragraph("", "没有报错信息，看结果才能发现。")]
-                section += nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", *body))
-            items = section.children[1:]
-            section[1:] = [nodes.definition_list("", *items, classes=["pitfall-index", "legacy"])]
-            content.append(section)
-        place.replace_self(content)
+def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> None:
+    """把代码格和它后面的图换成一个 `drawing`。"""
+    parent = block.parent
+    start = parent.index(block)
+    following = parent.children[start + 1 :]
+    pictures = []
+    for node in following:
+        if is_output(node) or isinstance(node, nodes.comment):
+            continue
+        if node.tagname not in ("image", "imgsgnode"):
+            break
+        pictures.append(node)
+    figure = drawing("", explorable=name, ids=[name] if name else [], source=block.source, line=block.line)
+    for picture in pictures:
+        parent.remove(picture)
+        figure += picture
+    figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(f" {caption}"), classes=["drawing-caption"])
+    figure += drawing_code("", summary("", "画图的代码"), block.deepcopy(), classes=["drawing-code"])
+    block.replace_self(figure)
 
 
-def visit_fold(self, node):
+def visit_fold(self: HTML5Translator, node: fold | drawing_code) -> None:
     self.body.append(self.starttag(node, "details", CLASS="fold"))
 
 
-def depart_fold(self, node):
+def depart_fold(self: HTML5Translator, node: fold | drawing_code) -> None:
     self.body.append("</details>\n")
 
 
-def visit_summary(self, node):
+def visit_summary(self: HTML5Translator, node: summary) -> None:
     self.body.append(self.starttag(node, "summary", ""))
 
 
-def depart_summary(self, node):
+def depart_summary(self: HTML5Translator, node: summary) -> None:
     self.body.append("</summary>\n")
+
+
+def visit_drawing(self: HTML5Translator, node: drawing) -> None:
+    attributes = {"data-explorable": node["explorable"]} if node["explorable"] else {}
+    self.body.append(self.starttag(node, "figure", CLASS="drawing", **attributes))
+
+
+def depart_drawing(self: HTML5Translator, node: drawing) -> None:
+    self.body.append("</figure>\n")
+
+
+def visit_caption(self: HTML5Translator, node: drawing_caption) -> None:
+    self.body.append(self.starttag(node, "figcaption", ""))
+
+
+def depart_caption(self: HTML5Translator, node: drawing_caption) -> None:
+    self.body.append("</figcaption>\n")

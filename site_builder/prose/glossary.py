@@ -12,11 +12,19 @@
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 from site_builder import store
+from site_builder.nodes import ancestors, fold
 
 PAGE = "glossary"
 #: 日常也用、或者一页里到处都是的词：随处一见就链接只会打扰阅读。
@@ -34,39 +42,42 @@ class glossary_link(nodes.reference):
     """指向术语表的链接，`definition` 是那句解释。"""
 
 
-def collect(app, doctree):
+def collect(app: Sphinx, doctree: nodes.document) -> None:
     """读术语表：给条目加锚点，记下 {术语: (括号里的英文, 解释)}。"""
     if app.env.docname != PAGE:
         return
     glossary = {}
     for item in doctree.findall(nodes.definition_list_item):
-        term, definition = item.next_node(nodes.term), item.next_node(nodes.definition)
+        term, definition = (next(item.findall(kind)) for kind in (nodes.term, nodes.definition))
         entry = re.fullmatch(r"([^（）]+)（([^（）]+)）", term.astext())
         if not entry or entry[1] in glossary:
             log.warning("术语表的条目应写成“中文（English）”，并且只出现一次：%s", term.astext(), location=term)
             continue
         name, gloss = entry.groups()
-        glossary[name] = (gloss, definition.next_node(nodes.paragraph).astext())
+        glossary[name] = (gloss, next(definition.findall(nodes.paragraph)).astext())
         term["ids"] = [anchor(name)]
     for word in sorted(EVERYDAY - glossary.keys()):
-        log.warning("glossary_links.EVERYDAY 里的词不在术语表里：%s", word, location=PAGE)
+        log.warning("日常用词 EVERYDAY 里的 %s 不在术语表里：从 prose/glossary.py 里删去它", word, location=PAGE)
     store.page(app.env).glossary = glossary
 
 
-def anchor(name):
+def anchor(name: str) -> str:
     return "term-" + name.replace(" ", "-")
 
 
-def outdated(app, env, added, changed, removed):
+def outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> Iterable[str]:
     """术语表变了，教程都要重写。"""
     return tutorials(app.config) & env.all_docs.keys() if PAGE in added | changed | removed else []
 
 
-def tutorials(config):
+def tutorials(config: Config) -> set[str]:
+    """全部教程的页名。"""
     return {f"{config.sphinx_gallery_conf['gallery_dirs']}/{name}" for name in config.tutorials}
 
 
-def link(app, doctree, docname):
+def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """把每个术语在本页的第一次出现换成链接。"""
     glossary = store.page(app.env, PAGE).glossary
     if not glossary or docname not in tutorials(app.config):
@@ -75,7 +86,7 @@ def link(app, doctree, docname):
     pattern = re.compile("|".join(rf"(?<![A-Za-z_]){re.escape(w)}(?![A-Za-z_])" if w.isascii() else w for w in words))
     page = f"{app.builder.get_relative_uri(docname, PAGE)}#"
     waiting = set(glossary)
-    for paragraph in list(doctree.findall(prose)):
+    for paragraph in filter(prose, list(doctree.findall(nodes.paragraph))):
         for node, matches in first_uses(paragraph, pattern, glossary, waiting):
             text, pieces, done = node.astext(), [], 0
             for name, start in matches:
@@ -87,20 +98,18 @@ def link(app, doctree, docname):
             node.parent.replace(node, [piece for piece in pieces if piece.astext()])
 
 
-def prose(node):
+def prose(node: nodes.paragraph) -> bool:
     """正文的段落；标题、图注等本来就不是 paragraph。"""
-    if not isinstance(node, nodes.paragraph) or {"tutorial-facts"} & set(node["classes"]):
-        return False
-    while node := node.parent:
-        # fold 是 title_marks 折叠的小节
-        if isinstance(node, (nodes.table, nodes.reference)) or node.__class__.__name__ == "fold":
-            return False
-        if {"provenance-box", "tutorial-downloads"} & set(node.get("classes", ())):
-            return False
-    return True
+    around = list(ancestors(node))
+    apart = {"tutorial-facts", "provenance-box", "tutorial-downloads"}
+    return not any(isinstance(one, (nodes.table, nodes.reference, fold)) for one in around) and not any(
+        apart.intersection(one.get("classes", ())) for one in [node, *around]
+    )
 
 
-def first_uses(paragraph, pattern, glossary, waiting):
+def first_uses(
+    paragraph: nodes.Element, pattern: re.Pattern[str], glossary: dict[str, tuple[str, str]], waiting: set[str]
+) -> Iterator[tuple[nodes.Text, list[tuple[str, int]]]]:
     """依次给出 (文本节点, [(术语, 起点), ...])，并把找到的从 `waiting` 中去掉。"""
     texts = list(paragraph.findall(nodes.Text))
     whole = "".join(text.astext() for text in texts)
@@ -121,40 +130,30 @@ def first_uses(paragraph, pattern, glossary, waiting):
         start = end
 
 
-def plain(text, paragraph):
+def plain(text: nodes.Text, paragraph: nodes.Element) -> bool:
     """`text` 是普通文字（可以加粗），不在链接、代码或公式里。"""
-    node = text.parent
-    while node is not paragraph:
-        if not isinstance(node, (nodes.strong, nodes.emphasis, nodes.inline)):
-            return False
-        node = node.parent
-    return True
+    inside = takewhile(lambda one: one is not paragraph, ancestors(text))
+    return all(isinstance(one, (nodes.strong, nodes.emphasis, nodes.inline)) for one in inside)
 
 
-def introduces(rest, gloss):
+def introduces(rest: str, gloss: str) -> bool:
     """`rest` 以括号里的英文开头，例如“（batch）”“（pooling，有的书作…）”。"""
     bracket = re.match(r"\s*（([^，、）]+)", rest)
-    return bool(bracket) and re.sub(r"\s+", " ", bracket[1]).lower() in gloss.lower().split("、")
+    return bracket is not None and re.sub(r"\s+", " ", bracket[1]).lower() in gloss.lower().split("、")
 
 
-def visit_link(self, node):
-    self.body.append(
-        self.starttag(
-            node,
-            "a",
-            "",
-            CLASS="reference internal term",
-            href=node["refuri"],
-            **{"data-definition": node["definition"]},
-        )
-    )
+def visit_link(self: HTML5Translator, node: glossary_link) -> None:
+    attributes = {"CLASS": "reference internal term", "href": node["refuri"], "data-definition": node["definition"]}
+    self.body.append(self.starttag(node, "a", "", **attributes))
 
 
-def depart_link(self, node):
+def depart_link(self: HTML5Translator, node: glossary_link) -> None:
     self.body.append("</a>")
 
 
-def add_files(app, pagename, templatename, context, doctree):
+def add_files(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
     """样式和脚本只给用得着的页面。"""
     if pagename in tutorials(app.config) | {PAGE}:
         app.add_css_file("glossary.css")

@@ -4,8 +4,10 @@ HTML 把换行当作空格；中文按行宽折行书写时，句子中间就会
 """
 
 import re
+from typing import Any
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 _WIDE = r"[\u2018-\u201d\u2026\u2014\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
@@ -17,7 +19,7 @@ _PUNCTUATION_BREAK = re.compile(r"(?<=[，。；：！？、（）《》“”])
 class JoinChineseLines(SphinxTransform):
     default_priority = 700
 
-    def apply(self):
+    def apply(self, **kwargs: Any) -> None:
         verbatim = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)
         for text in list(self.document.findall(nodes.Text)):
             if "\n" in text and not isinstance(text.parent, verbatim):
@@ -25,7 +27,7 @@ class JoinChineseLines(SphinxTransform):
                 text.parent[_position(text)] = nodes.Text(_join_edges(text, joined))
 
 
-def _join_edges(text, joined):
+def _join_edges(text: nodes.Text, joined: str) -> str:
     """换行落在 ``文字**粗体**`` 这样的标记旁边时，文本节点的首尾也要去掉换行。"""
     before, after = _neighbour(text, -1), _neighbour(text, 1)
     if joined == "\n":  # MyST 把每个换行单独放在一个节点里
@@ -38,12 +40,12 @@ def _join_edges(text, joined):
     return joined
 
 
-def _position(text):
+def _position(text: nodes.Text) -> int:
     """文本节点按内容比较相等，所以不能用 list.index：同一段里的换行都会当成第一个。"""
     return next(index for index, node in enumerate(text.parent) if node is text)
 
 
-def _neighbour(text, step):
+def _neighbour(text: nodes.Text, step: int) -> str:
     index = _position(text) + step
     if 0 <= index < len(text.parent):
         node = text.parent[index]
@@ -51,7 +53,7 @@ def _neighbour(text, step):
     return ""
 
 
-def allow_adjacent_markup(app):
+def allow_adjacent_markup(app: Sphinx) -> None:
     """汉字之间没有空格，行内标记必须能紧挨着文字，否则字符会被悄悄丢掉。
 
     docutils.conf 要放在 conf.py 旁边才会被读到；写在这里，顶层少一个文件。

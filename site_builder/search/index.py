@@ -30,7 +30,7 @@ from site_builder import store
 #: 词表每份大约多少个字符；压缩后约三分之一。
 PART_SIZE = 20_000
 #: 每页都有、但与内容无关的部分。
-SKIPPED_CLASSES = {"tutorial-facts", "tutorial-downloads", "provenance-box", "sphx-glr-footer"}
+SKIPPED_CLASSES = {"tutorial-facts", "tutorial-downloads", "provenance-box", "sphx-glr-footer", "drawing-code"}
 SKIPPED_NODES = (nodes.title, nodes.comment, nodes.raw, nodes.math_block, nodes.system_message)
 #: Sphinx 自带的搜索脚本，关掉它的索引以后仍会复制。
 UNUSED = ("searchtools.js", "language_data.js")

@@ -1,4 +1,4 @@
-"""名字的链接：该链的都链到官方参考，代码的样子不变，清单恰好是用到的名字。"""
+"""名字的链接：该链的都链到官方参考，代码的样子不变，清单恰好是用到的名字；清单怎样按官方目录更新。"""
 
 import http.server
 import json
@@ -10,15 +10,16 @@ import zlib
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from small import built
 from sphinx.errors import ConfigError
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs/_ext"))
+from site_builder.api import draw, infer
+from site_builder.api.names import Names, read
 
-import api_links  # noqa: E402
-
+ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs/api_names.txt"
-TOOL = ROOT / "site_builder/api/refresh.py"
 SMALL = """\
 # 说明。
 
@@ -45,6 +46,10 @@ OBJECTS = {
     "x": [TENSOR],
     "x.view": [BUILT_IN],
     "ax.plot": [PLOT],
+    "net": [{"name": "Net", "module": "__main__", "module_short": "__main__", "is_class": False}],
+    "net.to": [
+        {"name": "Module.to", "module": "torch.nn.modules.module", "module_short": "torch.nn", "is_class": False}
+    ],
     "rows": [{**INTEGER, "name": "list"}],
     "rows.backward": [BUILT_IN],
     "reused": [INTEGER],
@@ -54,9 +59,10 @@ OBJECTS = {
 
 def links(text, sources=("import torch\nfrom torch import nn\nview = 1\n",), objects=OBJECTS):
     """(链接上的文字 -> 全名, 缺少的名字)。"""
-    page = api_links.Page(api_links.Names(SMALL), sources, objects)
-    found = page.lone(text) or page.links(text, node=type("Node", (), {"line": 1}))
-    return {text[start:end]: name for start, end, name in found}, [names[0] for names, _ in page.missing]
+    scope = infer.Scope(Names(SMALL), sources, objects)
+    alone = infer.lone(scope, text)
+    found, missing = (alone, []) if alone else infer.links(scope, text)
+    return {text[start:end]: name for start, end, name in found}, [names[0] for names in missing]
 
 
 @pytest.mark.parametrize(
@@ -102,62 +108,41 @@ def test_what_must_link(text, missing):
 
 def test_list_is_understood_or_refused():
     with pytest.raises(ConfigError, match="第 2 行看不懂"):
-        api_links.Names("# 好\npy:function torch.cat\n")
+        Names("# 好\npy:function torch.cat\n")
+    with pytest.raises(ConfigError, match="第 1 行看不懂"):
+        Names("py:function torch.cat 在第一个@之前\n")
     with pytest.raises(ConfigError, match="清单里没有它"):
-        api_links.Names("torch.float32 = torch.dtype\n")
+        Names("@ torch https://x/\ntorch.float32 = torch.dtype\n")
 
 
 def test_inserting_keeps_the_highlighting():
     code = '<div class="highlight"><pre><span></span><span class="nd">@torch.no_grad</span><span class="p">()</span>\n&lt;x&gt;</pre></div>'
-    result = api_links.insert(code, [(1, 14, "<a>"), (18, 19, "<b>")])
+    result = draw.insert(code, [(1, 14, "<a>"), (18, 19, "<b>")])
     assert result == code.replace(
         '<span class="nd">@torch.no_grad</span>', '<a><span class="nd">@torch.no_grad</span></a>'
     ).replace("\n&lt;x&gt;", "<b>\n&lt;x&gt;</a>")
 
 
-def test_site_links_exactly_the_list(site):
-    pages = [path.read_text("utf-8") for path in site.rglob("*.html")]
-    linked = {url for page in pages for url in re.findall(r'<a class="api-link" href="([^"]+)"', page)}
-    names = api_links.Names(LIST.read_text("utf-8"))
-    assert linked == set(names.address.values())
-    lines = [line.split() for line in LIST.read_text("utf-8").splitlines() if line.startswith(("py:", "std:"))]
-    order = [(name.split(".")[0], name) for _, name, _ in lines]
-    for package in api_links.PACKAGES:
-        own = [name for first, name in order if first == package]
-        assert own and own == sorted(own)
-
-
-def test_links_in_the_page(page, server):
-    page.goto(f"{server}tutorials/neural_networks.html")
-    prose = page.locator("p code a.api-link").first
-    assert (
-        prose.get_attribute("href")
-        == "https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module"
-    )
-    assert prose.get_attribute("title") == "torch.nn.Module（英文参考）"
-    style = "(element, name) => getComputedStyle(element)[name]"
-    assert "dotted" in prose.evaluate("element => getComputedStyle(element).textDecorationStyle")
-    code = page.locator("pre a.api-link", has_text="torch.manual_seed").first
-    assert code.inner_text() == "torch.manual_seed"
-    assert code.evaluate(style, "textDecorationLine") == "none"
-    code.hover()
-    assert code.evaluate(style, "textDecorationLine") == "underline"
-    # 配色与没有链接的同类记号一样
-    plain = page.locator("pre span.n:not(a span)").first
-    assert code.locator("span.n").first.evaluate(style, "color") == plain.evaluate(style, "color")
-
-
-def test_keyboard_stops_once_for_each_name(page, server):
-    page.goto(f"{server}tutorials/neural_networks.html")
-    stops = page.locator("a.api-link:not([tabindex])").evaluate_all("links => links.map(link => link.title)")
-    every = page.locator("a.api-link").evaluate_all("links => links.map(link => link.title)")
-    assert len(stops) == len(set(stops)) and set(stops) == set(every)
+@pytest.mark.parametrize("rule", [*infer.SURE, *infer.GUESSES])
+def test_every_rule_has_an_example_that_it_decides(rule, monkeypatch):
+    """一条规则去掉，它自己的例子就链不上。"""
+    text, name = {
+        "imported": ("y = nn.Conv2d", "torch.nn.Conv2d"),
+        "recorded": ("y = net.to", "torch.nn.Module.to"),
+        "compiled": ("x.view", "torch.Tensor.view"),
+        "reused": ("reused.view", "torch.Tensor.view"),
+        "only_method": ("f(x).backward", "torch.Tensor.backward"),
+    }[rule.__name__]
+    assert name in links(text)[0].values()
+    monkeypatch.setattr(infer, "SURE", tuple(one for one in infer.SURE if one is not rule))
+    monkeypatch.setattr(infer, "GUESSES", tuple(one for one in infer.GUESSES if one is not rule))
+    assert name not in links(text)[0].values()
 
 
 PAGE = """\
 # 速查
 
-这一段文字足够长，可以当作这一页的描述：``torch.cat`` 把张量接起来，`x.view(2)` 改变形状，`torch.nn` 是零件。
+``torch.cat`` 把张量接起来，`x.view(2)` 改变形状，`torch.nn` 是零件。
 
 ```python
 import torch
@@ -166,29 +151,28 @@ from torch import nn
 torch.cat([a, b])  # torch.stack 在注释里不算
 layer = nn.Conv2d(1, 6, 5).to(torch.float32)
 ```
+
+:::{admonition} 从前
+:class: legacy
+`torch.old` 没有了。
+:::
 """
 
 
-def test_markdown_pages_and_errors(tiny):
-    from conftest import example
-
+def test_pages_and_errors(tmp_path):
     lists = SMALL.replace("py:class torch.nn.Conv2d generated/$.html#$\n", "")
-    small = tiny({"a": example()}, {"sheet": PAGE})
-    small.write("docs/api_names.txt", lists)
-    built = small.build()
-    assert built.returncode != 0
-    assert "torch.nn.Conv2d 应当链接到官方参考" in built.stdout and "sheet.md:" in built.stdout
-    assert "torch.gone 没有一页用到" in built.stdout
-    state = json.loads((small.folder / "build/doctrees/api_names.json").read_text("utf-8"))
-    assert list(state["missing"]) == ["torch.nn.Conv2d"] and "torch.gone" in state["unused"]
+    with built(tmp_path / "a", {"sheet": PAGE, "api_names.txt": lists}, "api") as (app, warnings):
+        assert "sheet.md:5: WARNING: torch.nn.Conv2d 应当链接到官方参考" in warnings
+        assert warnings.count("应当链接") == 1 and "torch.gone 没有一页用到" in warnings
+        state = json.loads((Path(app.doctreedir) / "api_names.json").read_text("utf-8"))
+        assert list(state["missing"]) == ["torch.nn.Conv2d"] and "torch.gone" in state["unused"]
 
     unused = rf"^.*({'|'.join(map(re.escape, state['unused']))}) .*\n"
-    small.write("docs/api_names.txt", re.sub(unused, "", SMALL, flags=re.M))
-    built = small.build()
-    assert built.returncode == 0, built.stdout
-    html = small.published()["sheet.html"].decode()
-    linked = re.findall(r'<a class="api-link" href="[^"]*/([^"/]*)"', html)
-    assert linked == [
+    exact = re.sub(unused, "", SMALL, flags=re.M)
+    with built(tmp_path / "b", {"sheet": PAGE, "api_names.txt": exact}, "api") as (app, warnings):
+        assert "WARNING" not in warnings
+        html = (Path(app.outdir) / "sheet.html").read_text("utf-8")
+    assert re.findall(r'<a class="api-link" href="[^"]*/([^"/]*)"', html) == [
         "torch.cat.html#torch.cat",
         "torch.Tensor.view.html#torch.Tensor.view",
         "nn.html",
@@ -198,10 +182,31 @@ def test_markdown_pages_and_errors(tiny):
         "tensor_attributes.html#torch.dtype",
     ]
 
-    small.edit("docs/sheet.md", "``torch.cat`` 把张量接起来，", "")
-    small.edit("docs/sheet.md", "torch.cat([a, b])", "print()")
-    built = small.build()
-    assert built.returncode != 0 and "torch.cat 没有一页用到" in built.stdout
+    less = PAGE.replace("``torch.cat`` 把张量接起来，", "").replace("torch.cat([a, b])", "print()")
+    with built(tmp_path / "c", {"sheet": less, "api_names.txt": exact}, "api") as (_, warnings):
+        assert "torch.cat 没有一页用到" in warnings
+
+
+seen = []
+
+
+class Spy(SphinxPostTransform):
+    """在 Sphinx-Gallery 的代码链接那里看一页有几个代码块。"""
+
+    default_priority = 5
+
+    def run(self, **kwargs):
+        seen.append(len(list(self.document.findall(nodes.literal_block))))
+
+
+def look(app, doctree, docname):
+    seen.append(len(list(doctree.findall(nodes.literal_block))))
+
+
+def test_code_is_out_of_sight_only_while_sphinx_gallery_splits_it(tmp_path):
+    more = "    import test_api\n    app.add_post_transform(test_api.Spy)\n    app.connect('doctree-resolved', test_api.look)"
+    with built(tmp_path, {"index": PAGE, "api_names.txt": SMALL}, "api", more=more):
+        assert seen == [0, 1]
 
 
 @pytest.fixture
@@ -237,8 +242,8 @@ def refresh(folder, text, state=None, *options):
     names, report = folder / "names.txt", folder / "state.json"
     names.write_text(text, "utf-8")
     report.write_text(json.dumps(state or {"missing": {}, "unused": []}), "utf-8")
-    command = [sys.executable, TOOL, "--list", names, "--state", report, *options]
-    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+    command = [sys.executable, "-m", "site_builder.api.refresh", "--list", names, "--state", report, *options]
+    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, cwd=ROOT)
     return run, names.read_text("utf-8")
 
 
@@ -293,9 +298,6 @@ def test_refresh_without_network_changes_nothing(tmp_path):
 
 
 def test_committed_list_is_in_the_tools_own_form():
-    sys.path.insert(0, str(TOOL.parent))
-    import refresh_api_names
-
     text = LIST.read_text("utf-8")
-    head, projects = refresh_api_names.read(text)
+    head, projects = read(text)
     assert head + "\n" + "\n".join(project.text() for project in projects) == text

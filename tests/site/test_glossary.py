@@ -1,16 +1,10 @@
-"""术语表：条目齐全；教程里第一次出现的术语有链接和小窗；check_terms 找得出不合的译法。"""
+"""术语表：条目齐全；教程里第一次出现的术语有链接和小窗。"""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 
-import pytest
-from conftest import ROOT, example
+from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "docs/_ext"))
-from glossary_links import EVERYDAY, OTHER_WORDS
+from site_builder.prose.glossary import EVERYDAY, OTHER_WORDS
 
 #: 术语表里必须有的词：译法与英文。
 TERMS = """
@@ -31,47 +25,6 @@ TERMS = """
 分布式数据并行 distributed data parallel|副本 replica|分发 scatter|汇集 gather|进程组 process group|rank 进程编号
 world size 进程总数|全归约 all-reduce
 """
-
-#: 一篇小教程，每一种情形一格。
-PAGE = '''"""
-雅可比矩阵与张量
-================
-
-这一段够长，可以当作描述；自动微分（automatic differentiation）、雅可比矩阵、随机梯度下降各是一个词。
-"""
-
-# %%
-# 张量在标题里
-# ------------
-#
-# ``张量`` 在代码里，:math:`\\\\text{张量}` 在公式里，`张量 <https://example.org/>`__ 在链接里。
-#
-# .. admonition:: 张量在提示的标题里
-#
-#    这里的参数和轴是日常用词，**参数**\\\\ （parameter）才在介绍它。
-#
-# .. list-table::
-#
-#    * - 张量在表格里
-#
-# - 列表里的**张量**有链接，第二个张量没有，``rank`` 是代码，ranking 不是术语，rank 是。
-
-print(1)
-
-# %%
-# 答案：练习
-# ^^^^^^^^^^
-#
-# 折叠的地方出现优化器，不算第一次。
-
-print(2)
-
-# %%
-# 末尾
-# ----
-#
-# 这里的优化器才是。
-'''.replace("\\\\", "\\")
 
 
 def test_every_term_has_english_and_a_sentence(page, server):
@@ -191,89 +144,3 @@ def test_without_scripts_it_is_a_plain_link(browser, server):
 def open_tutorial(page, server):
     page.goto(server + "tutorials/autograd_automatic_differentiation.html")
     return page.locator("article a.term", has_text=re.compile("^梯度$"))
-
-
-@pytest.mark.slow
-def test_which_words_link_and_that_edits_arrive(tiny):
-    glossary = (ROOT / "docs/glossary.md").read_text("utf-8")
-    site = tiny({"lesson": PAGE}, {"glossary": glossary})
-    built = site.build("--preview")
-    assert built.returncode == 0, built.stdout
-    folder = site.folder / "build/preview"
-    text = (folder / "tutorials/lesson.html").read_text("utf-8")
-    links = re.findall(r'<a class="reference internal term"[^>]*>(.*?)</a>', text)
-    assert links == ["自动微分", "雅可比矩阵", "随机梯度下降", "参数", "张量", "rank", "优化器"]
-    assert "<strong><a" in text
-
-    site.edit("docs/glossary.md", "按某种规则用梯度更新参数的对象", "改过的一句")
-    built = site.build("--preview")
-    assert built.returncode == 0, built.stdout
-    assert "优化器（optimizer）：改过的一句" in (folder / "tutorials/lesson.html").read_text("utf-8")
-
-
-def check_terms(root):
-    command = [sys.executable, ROOT / "site_builder/prose/terms.py", root]
-    return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"}
-    )
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """真实的文字的副本，可以弄坏。"""
-    for path in [*ROOT.glob("examples/*.py"), *ROOT.glob("docs/*.md"), *ROOT.glob("README.md")]:
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(path, target)
-    return tmp_path
-
-
-def test_the_real_text_uses_one_rendering():
-    result = check_terms(ROOT)
-    assert result.returncode == 0, result.stdout
-
-
-#: 种下的一句，与应当给出的建议。
-PLANTED = {
-    "沿着图后向传播。": "反向传播",
-    "对图片做正则化。": "归一化",
-    "卷积的步\n长是 1。": "步幅",
-    "这叫缓冲器。": "缓冲区",
-    "雅可比向量积。": "向量-雅可比积",
-    "请您运行它。": "你",
-    "载入数据及。": "数据集",
-    "就地改动。": "原地",
-    "测试精度是一半。": "准确率",
-    "数据要规范化。": "归一化",
-    "这个 Tensor 很大。": "张量",
-    "小节（mini-batch）。": "小批量",
-}
-
-
-def test_every_planted_rendering_is_found(copy):
-    before = check_terms(copy).stdout
-    paragraphs = "\n\n".join(PLANTED)
-    cell = "# " + paragraphs.replace("\n", "\n# ").replace("# \n", "#\n")
-    (copy / "docs/planted.md").write_text(f"# 页\n\n{paragraphs}\n", "utf-8")
-    (copy / "examples/planted.py").write_text(
-        example().replace("# 文字。", cell) + "# %%\n# 末尾。\n\nprint('步长')\n", "utf-8"
-    )
-    result = check_terms(copy)
-    assert result.returncode == 1
-    found = [line for line in result.stdout.splitlines() if line not in before]
-    for file in ("docs/planted.md", "examples/planted.py"):
-        lines = (copy / file).read_text("utf-8").splitlines()
-        here = [re.fullmatch(rf"{file}:(\d+): (.+)", line) for line in found if line.startswith(file)]
-        assert len(here) == len(PLANTED) + (file == "examples/planted.py"), found
-        for match, (sentence, advice) in zip(here, PLANTED.items(), strict=False):
-            assert advice in match[2] and sentence.split("\n")[0] in lines[int(match[1]) - 1], match[0]
-    assert len(found) == 2 * len(PLANTED) + 1
-
-
-def test_quotations_code_and_legacy_text_are_exempt(copy):
-    text = "# 页\n\n有的书作“后向传播”，代码是 `Tensor`。\n\n```python\n# 步长\n```\n\n"
-    text += ":::{admonition} 2018 年的写法\n:class: legacy\n后向传播。\n:::\n\n正则化能减轻过拟合，数据及其标签。\n"
-    (copy / "docs/planted.md").write_text(text, "utf-8")
-    cell = "# .. admonition:: 2018 年的写法\n#    :class: legacy\n#\n#    后向传播，\n#    步长。\n#\n# ``步长`` 是代码。\n"
-    (copy / "examples/planted.py").write_text(example().replace("# 文字。\n", cell), "utf-8")
-    assert "planted" not in check_terms(copy).stdout

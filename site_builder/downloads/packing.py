@@ -1,0 +1,24 @@
+"""打包：同样的内容总是打成同样的字节。zip 和电子书都用它。"""
+
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+
+#: zip 能记的最早的时刻。
+TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(files: Mapping[str, bytes], first: str = "") -> bytes:
+    """把 `files`（{压缩包内的路径: 内容}）打成 zip，返回它的字节：次序、时刻、权限都固定。
+
+    `first` 是要放在最前面、不压缩的那个文件（EPUB 的 ``mimetype``）。
+    """
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(files, key=lambda name: (name != first, name)):
+            entry = zipfile.ZipInfo(name, TIME)
+            entry.create_system = 3  # Unix，否则权限不算数
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_STORED if name == first else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, files[name], compresslevel=9)
+    return buffer.getvalue()

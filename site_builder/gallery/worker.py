@@ -1,0 +1,97 @@
+"""执行一个示例的进程：``python -m site_builder.gallery.worker 文件夹``。
+
+每个示例一个全新的进程，上一个示例改了什么都带不过来。文件夹由 `run` 备好：``request.pickle`` 是要求，``examples``
+里是脚本的一份拷贝（数据是链接），示例在那里执行，写下的文件随文件夹一起扔掉。结束时留下 ``result.json``；
+正在执行的行号记在 ``progress``，进程被系统杀掉时，主进程据此指出是哪一行。
+"""
+
+import json
+import os
+import pickle
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from site_builder import explorables, processes
+from site_builder.gallery import patches
+from site_builder.gallery.watch import Watch
+
+
+def main(folder: Path) -> None:
+    processes.follow_parent()
+    request = pickle.loads((folder / "request.pickle").read_bytes())
+    name, conf = request["name"], request["gallery_conf"]
+    limit(request["seconds"])
+    reset()
+    watch = Watch(folder / "progress")
+    watch.start()
+    conf["src_dir"], conf["show_memory"] = str(folder / "docs"), watch.cell
+    target = folder / "docs" / conf["gallery_dirs"]
+    (target / "images/thumb").mkdir(parents=True)
+    result: dict[str, Any] = {}
+
+    def finish(
+        blocks: list[Any], variables: dict[str, Any], file_conf: Any, outputs: list[str], seconds: float
+    ) -> None:
+        signal.alarm(0)
+        error = variables.get("formatted_exception", "")
+        if not error:
+            watch.finish(blocks, outputs)
+        shown = variables["example_globals"]
+        result.update(
+            error=error.replace(str(folder) + os.sep, ""),
+            line=watch.line,
+            problems=watch.problems,
+            outputs=[output for block, output in zip(blocks, outputs, strict=True) if block.type == "code"],
+            seconds=seconds,
+            executed=datetime.now(UTC).isoformat(timespec="seconds"),
+            handed={file: shown[variable] for variable, file in request["hands_out"].items() if variable in shown},
+        )
+        if not error and not watch.problems:
+            result["explorables"] = explorables.collect(name, shown)
+
+    patches.execute(name, str(target), str(folder / "examples"), conf, finish)
+    objects = target / f"{name}.codeobj.json"
+    result["objects"] = json.loads(objects.read_text("utf-8")) if objects.is_file() else {}
+    (folder / "result.json").write_text(json.dumps(result, ensure_ascii=False), "utf-8")
+    os._exit(0)  # 不等示例留下的线程和 atexit
+
+
+def limit(seconds: int) -> None:
+    """跑得太久就在当时的那一行抛出 TimeoutError；收不到信号的，由主进程结束。"""
+
+    def expired(signum: int, frame: Any) -> None:
+        raise TimeoutError(f"示例跑了 {seconds} 秒还没有结束")
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+
+
+def reset() -> None:
+    """固定线程数、种子和字体。
+
+    CIFAR-10 的内容在准备时已经核对；来自 npm 的文件与官方的 pickle 字节不同，所以让 torchvision 不再比对 md5，
+    就像它为 CIFAR-100 换一张表那样。
+    """
+    import matplotlib
+    import pylopdf_fonts_zh_cn
+    import torch
+    from matplotlib import font_manager
+    from torchvision.datasets import CIFAR10
+
+    matplotlib.use("agg")
+    font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
+    torch.set_num_threads(1)
+    torch.set_warn_always(True)
+    torch.manual_seed(0)
+    CIFAR10.train_list = [[name, None] for name, _ in CIFAR10.train_list]
+    CIFAR10.test_list = [[name, None] for name, _ in CIFAR10.test_list]
+    CIFAR10.meta = {**CIFAR10.meta, "md5": None}
+
+
+if __name__ == "__main__":
+    time.tzset() if hasattr(time, "tzset") else None
+    main(Path(sys.argv[1]))

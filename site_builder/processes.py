@@ -1,0 +1,69 @@
+"""起子进程：父进程一走，子进程和它再起的进程都跟着走，哪怕父进程是被 kill -9 的。
+
+父进程握着一根管道的写端，子进程里有一个线程守着读端：读到末尾，说明父进程没有了。构建用的锁（一个文件描述符）
+也交给子进程，它活到最后一个子进程结束，下一次构建因此不会与残留的进程碰上。
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+#: 子进程由这个环境变量得知读端的描述符；它再起的进程由 `MARK` 认出来，换了进程组也一样。
+PIPE = "SITE_BUILDER_PIPE"
+MARK = "SITE_BUILDER_MARK"
+#: 子进程里 Python 的开关和线程数都由这里定，不随读者的环境变。
+ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+_DROPPED = ("PYTHON", "TORCH", "OMP_", "MKL_", "KMP_", "MPL", "NUMPY", "CUBLAS", "PL_")
+
+
+class Child:
+    """一个子进程；`end` 结束它和它起的一切。`inherited` 是要交给它的描述符（构建的锁）。"""
+
+    inherited: tuple[int, ...] = ()
+
+    def __init__(self, command: Sequence[str], output: IO[str], cwd: Path | None = None) -> None:
+        self.mark = uuid.uuid4().hex
+        read, self._write = os.pipe()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+        environment |= {**ENVIRONMENT, PIPE: str(read), MARK: self.mark}
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-s", *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=environment, cwd=cwd, pass_fds=(read, *self.inherited), start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(read)
+
+    def wait(self, seconds: float) -> int:
+        """等它结束，返回退出码；超过 `seconds` 秒抛出 subprocess.TimeoutExpired。"""
+        return self.process.wait(seconds)
+
+    def end(self) -> None:
+        """结束它、它的进程组，和它起的、自己另立了进程组的。"""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for environ in Path("/proc").glob("[0-9]*/environ"):  # 没有 /proc 的系统上只管进程组
+            with contextlib.suppress(OSError):
+                if f"{MARK}={self.mark}".encode() in environ.read_bytes():
+                    os.kill(int(environ.parent.name), signal.SIGKILL)
+        self.process.wait()
+        os.close(self._write)
+
+
+def follow_parent() -> None:
+    """在子进程里调用：父进程一走，自己和整个进程组也走。"""
+    pipe = os.environ.pop(PIPE, "")
+    if pipe:
+        threading.Thread(target=_wait_for_end, args=(int(pipe),), daemon=True, name="follow_parent").start()
+
+
+def _wait_for_end(pipe: int) -> None:
+    os.read(pipe, 1)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
