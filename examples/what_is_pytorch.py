@@ -74,7 +74,7 @@ assert torch.zeros(shape, dtype=torch.long).dtype is torch.int64 and not hasattr
 
 # %%
 # 已有数据时用 ``torch.tensor``。
-# 列表里是 Python 的实数时，只要有一个写成小数，整个张量就是浮点数，默认为 ``float32``；如果全是整数，就是 ``int64``。
+# 列表里是 Python 的实数时，只要有一个写成小数，整个张量就是浮点数，默认为 ``float32``。
 #
 # **先猜一猜**：想写 ``[5.5, 3]``，却把小数点误写成逗号，得到的张量是什么数据类型？
 
@@ -82,7 +82,7 @@ typo = torch.tensor([5, 5, 3])
 print(typo.dtype)
 
 # %%
-# 逗号多分出了一个元素，剩下的全是整数，所以数据类型也跟着变了。
+# 逗号多分出了一个元素，列表里就全是整数；全是整数的列表得到 ``int64``。
 # 打印张量时，默认的 ``float32`` 和 ``int64`` 通常不写出来，可以用 ``dtype`` 查看：
 
 x = torch.tensor([5.5, 3])
