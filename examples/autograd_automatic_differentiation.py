@@ -104,7 +104,7 @@ assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > los
 # 所以训练时每次只走一小步，走到新的地方再重新求梯度。
 #
 # 下图画出了这次计算的每一步。
-# 橙色的框是参数，灰色的框是运算，黑色的数是算出的数值，紫色的数是传回的梯度。
+# 橙框是参数，灰框是运算，黑色的是数值，紫色的是梯度。
 # 数值从上往下算到损失；梯度从下往上走，出发时是 1，因为损失对自己的导数是 1，每经过一步运算，就乘以这一步的导数。
 # 例如平方这一步的导数是 :math:`2 \times (-3) = -6`，乘以 3 这一步的导数是 3，所以权重的梯度是 :math:`-6 \times 3 = -18`。
 # 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
@@ -230,7 +230,7 @@ print(f"{type(y.grad_fn).__name__ = }")
 # %%
 # ``y`` 由 ``x`` 算出，所以也需要梯度，而且带着 ``grad_fn``。
 # ``grad_fn`` 是计算图里的一个节点（官方文档也叫 ``Function``），记着这一步是什么运算，以及梯度经过这一步时该怎样往回传。
-# 直接打印 ``y.grad_fn`` 会带上内存地址，每次运行都可能不同，所以这里只打印类型的名字，末尾的编号不必管。
+# 直接打印 ``y.grad_fn`` 会带上内存地址，每次运行都可能不同，所以这里只打印类型的名字。
 #
 # 接着平方、乘以 3、求平均，得到只有一个元素的 ``out``，也就是四个 :math:`3(x_i+2)^2` 的平均值。
 
@@ -487,8 +487,7 @@ w = torch.ones(2, requires_grad=True) * 0.01
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     print(f"{w.is_leaf = }, {w.grad = }")
-message = str(caught[0].message).split(". ")[0]  # 只看第一句
-print(f"{caught[0].category.__name__}: {message}")
+print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 # sphinx_gallery_start_ignore
 assert caught[0].category is UserWarning and not w.is_leaf
 assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
@@ -528,8 +527,7 @@ for use in (lambda t: t * t * t, lambda t: t.sin() + t.exp() + t, lambda t: sum(
 # sphinx_gallery_end_ignore
 
 # %%
-# 只打印了一行，也就是只写入了一次，写入的已经是三条路径的和。
-# 那么做几次 ``backward()`` 呢？
+# 只打印了一行，说明只写入了一次，写入的已经是三条路径的和。
 # 下面把前向和反向传播完整地做两遍，每一遍求出的梯度都是前面核对过的 4.5。
 #
 # **先猜一猜**：两遍都做完以后，打印出的 ``x.grad`` 左上角的元素是多少？
