@@ -285,7 +285,7 @@ print(torch.tensor([1, 2, 3], dtype=torch.float32, requires_grad=True))
 # 选读：用 ``requires_grad_()`` 开关跟踪
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 对已有的张量，可以用 ``requires_grad_()`` 原地改动 ``requires_grad`` 这个标记。
+# 对已有的张量，可以用 ``requires_grad_()`` 原地（in-place）改动 ``requires_grad`` 这个标记。
 # 注意两个默认值不同：用 ``torch.ones()`` 这样的函数新建张量时，参数 ``requires_grad`` 默认是 ``False``；``requires_grad_()`` 的参数默认是 ``True``。
 
 torch.manual_seed(0)
@@ -497,7 +497,7 @@ assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
 # **原因**：先打开了 ``requires_grad``，再做运算，留下梯度的是那个没有名字的叶张量。
 # 写了 ``requires_grad=True`` 之后再用 ``.to()`` 换设备或浮点类型也一样，只要真的换了，得到的就不是叶张量。
 #
-# **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地（in-place）改成 ``True``。
+# **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地改成 ``True``。
 # 如果要的确实是中间结果的梯度，用前面的 ``retain_grad()``。
 
 w = (torch.ones(2) * 0.01).requires_grad_()
@@ -1124,7 +1124,7 @@ print(f"{k = }, {y.detach().norm().item() >= 1000 = }")
 
 # %%
 # ``y`` 有三个元素，反向传播要给 ``v``。
-# 每个元素只是乘以 :math:`2^k`，所以雅可比矩阵 :math:`J = 2^k I`（:math:`I` 是单位矩阵）， ``x.grad`` 应当恰好是 ``2**k * v``。
+# 每个元素只是乘以 :math:`2^k`，所以雅可比矩阵 :math:`J = 2^k I`（:math:`I` 是单位矩阵），``x.grad`` 应当恰好是 ``2**k * v``。
 # ``x`` 是随机抽取的，换一个种子，:math:`k` 可能不同，``x.grad`` 也随之不同，但这个关系不变。
 
 v = torch.tensor([0.1, 1.0, 0.0001])
