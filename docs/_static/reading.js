@@ -39,13 +39,12 @@
       memory.set("theme", next);
     });
 
-  // -- 搜索：点页头的搜索就打开对话框；键盘走到框里仍然可以直接输入、回车 ------------------------
+  // -- 搜索：点页头的搜索，就像按了 Ctrl+K（search.js 接着）；键盘走到框里仍然可以直接输入、回车 ----------
 
   function openSearch(event) {
-    if (typeof globalThis.openSearch !== "function") return;
-    event.preventDefault();
+    const key = new KeyboardEvent("keydown", { key: "k", ctrlKey: true, bubbles: true, cancelable: true });
     event.target.blur?.();
-    globalThis.openSearch();
+    if (!document.dispatchEvent(key)) event.preventDefault();
   }
   for (const way of all(".sidebar-search, .open-search")) way.addEventListener("click", openSearch);
 
