@@ -12,7 +12,7 @@ const searchData = {};
   /** 读者常用、教程里不用（或另有说法）的词 → 换成什么去查。 */
   const ALIASES = {
     显卡: "gpu",
-    多卡: "多个 gpu",
+    多卡: "多个 gpu 数据并行",
     自动求导: "自动微分",
     正向传播: "前向传播",
     后向传播: "反向传播",
@@ -22,6 +22,7 @@ const searchData = {};
     迁移学习: "微调",
     精度: "准确率",
     过滤器: "卷积核",
+    cifar10: "cifar 10",
   };
   /** 一节里没有左边的词时，右边的也算，分量打折。 */
   const RELATED = { gpu: "加速器", 模型: "网络" };
@@ -31,6 +32,8 @@ const searchData = {};
   /** 一处命中值多少：页标题、节标题、所在页的标题、正文、代码。 */
   const WEIGHT = { title: 12, heading: 9, page: 1.5, prose: 3, code: 1.5 };
   const FOLDED = 0.5;
+  /** 教程先于安装、下载一类的页面。 */
+  const TUTORIAL = 1.25;
   /** 只有标题、内容都在下一级的节。 */
   const EMPTY = 0.5;
   /** 就是讲这个词的：标题或词条的名字与查询相同；页面的文件名里有它。 */
@@ -78,15 +81,16 @@ const searchData = {};
   // -- 查询 -------------------------------------------------------------------
 
   /** 读者贴来的整段 traceback 里，只有最后那句报错要找。 */
-  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception): *(?=\S)(.*)$/s.exec(text)?.[1];
+  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception| error): *(?=\S)(.*)$/s.exec(text)?.[1];
 
-  /** 一段文字里的英文词，只隔一个空格；数字不算：读者的报错里，数字和这里的不同。 */
-  const english = (text) => (text.toLowerCase().match(/[a-z_]{2,}/g) ?? []).join(" ");
+  /** 一段报错里的词，只隔一个空格；数字不算：读者的报错里，数字和这里的不同。 */
+  const wording = (text) => (text.match(/[A-Za-z_]{2,}|[\u3400-\u9fff]+/g) ?? []).join(" ");
 
   /** 把查询切成词：[{word, cells, …}]，cells 是它盖住查询里的哪几格（一个汉字一格，一个西文名两格）。 */
   function cut(asked) {
     const message = complaint(asked);
-    const text = message === undefined ? asked : english(message).split(" ").slice(0, 40).join(" ") || asked;
+    const said = wording(message ?? "").split(" ").slice(0, 40);
+    const text = said[0] ? said.join(" ") : asked;
     const clean = text.normalize("NFKC").toLowerCase();
     const runs = clean.replace(QUESTION, " ").replace(ALIAS, (word) => ALIASES[word]).match(RUN) ?? clean.match(RUN) ?? [];
     const written = new Map((text.normalize("NFKC").match(/[A-Za-z0-9_]+/g) ?? []).map((word) => [word.toLowerCase(), word]));
@@ -105,8 +109,9 @@ const searchData = {};
     const related = terms.flatMap(({ word, cells }, instead) =>
       Object.hasOwn(RELATED, word) ? [{ word: RELATED[word], latin: false, cells, weight: RELATED_WEIGHT, instead }] : [],
     );
-    const threes = message === undefined ? [] : runs.slice(2).map((word, i) => `${runs[i]} ${runs[i + 1]} ${word}`);
-    return { terms: [...terms, ...related], count: terms.length, runs, cells: cell, clean, whole: plain(text), threes };
+    const length = Math.min(3, said.length);
+    const groups = said[0] ? said.slice(length - 1).map((_, i) => said.slice(i, i + length).join(" ")) : [];
+    return { terms: [...terms, ...related], count: terms.length, runs, cells: cell, clean, whole: plain(text), groups };
   }
 
   /** 词在文字里的位置 [始, 终, 分量]。西文名要从一个词的开头起；只是前一半时分量小。 */
@@ -118,7 +123,7 @@ const searchData = {};
       else if (starts(text, at)) {
         const ends = end === text.length || starts(text, end) || text[end] === "_";
         // 查询写成 Module 时，module 是另一个词
-        const same = !/[a-z]/.test(written) || written === word || text.slice(at, end) === written;
+        const same = !written || !/[a-z]/.test(written) || written === word || text.slice(at, end) === written;
         found.push([at, end, (ends ? 1 : 0.4) * (same ? 1 : 0.4)]);
       }
     }
@@ -149,7 +154,8 @@ const searchData = {};
         for (const [page, value] of worth) scores.set(page, (scores.get(page) ?? 0) + value * rarity);
       }),
     );
-    return [...scores].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, CANDIDATES).map(([page]) => pages[page]);
+    const ranked = [...scores].map(([page, score]) => [page, pages[page][0].startsWith("tutorials/") ? score * TUTORIAL : score]);
+    return ranked.sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, CANDIDATES).map(([page]) => pages[page]);
   }
 
   /** 给出排好名次的节。 */
@@ -187,7 +193,7 @@ const searchData = {};
     return { ...where, section, page, place, values };
   }
 
-  function score({ section, page, place, name, values }, { terms, count, runs, cells, whole, clean, threes }, rarity) {
+  function score({ section, page, place, name, values }, { terms, count, runs, cells, whole, clean, groups }, rarity) {
     const covered = new Set();
     const inHeading = new Set();
     let sum = 0;
@@ -212,14 +218,15 @@ const searchData = {};
     }
     // 原样出现的整句，或者 nn.Module 这样的全名
     if (verbatim) sum = sum * 2 + (runs.length > 2 ? 10 : 0);
-    if (threes.length) {
-      const said = english(section.code.text);
-      sum += (MESSAGE * threes.filter((three) => said.includes(three)).length) / threes.length;
+    if (groups.length) {
+      const said = wording(section.code.text);
+      sum += (MESSAGE * groups.filter((group) => said.includes(group)).length) / groups.length;
     }
     if (named) sum += NAMED;
     else if (whole.length > 2 && section.title.includes(whole)) sum += 5;
     if (!place && runs.every((run) => name.split(/[/_]/).includes(run))) sum += ABOUT;
     if (!section.prose.text && !section.code.text) sum *= EMPTY;
+    if (name.startsWith("tutorials/")) sum *= TUTORIAL;
     return section.folded ? sum * FOLDED : sum;
   }
 

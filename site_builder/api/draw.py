@@ -29,6 +29,8 @@ from site_builder.nodes import ancestors, summary
 #: 高亮好的代码：记号各是一个 <span>，里面没有别的标签。
 _TOKEN = re.compile(r"<span[^>]*>([^<]*)</span>|([^<]+)|<[^>]*>")
 
+#: 正文里的文件名；``whole.pt`` 不是张量 whole 的属性。
+_FILE = re.compile(r"\w\.(py|pt|pth|ipynb|json|md|txt)$")
 #: Sphinx-Gallery 写作 Python，Markdown 里写作 python。
 PYTHON = ("python", "python3", "py")
 #: 一个链接：[起点, 终点) 和开始标签。
@@ -59,6 +61,8 @@ def mark(app: Sphinx, doctree: nodes.document) -> None:
         around = list(ancestors(node))
         in_code = isinstance(node, nodes.literal_block)
         if any(isinstance(one, (nodes.title, nodes.reference, summary, addnodes.pending_xref)) for one in around):
+            continue
+        if not in_code and _FILE.search(node.astext()):
             continue
         found, missing = infer.links(scope, _code_only(node.astext()) if in_code else node.astext())
         if not in_code and (alone := infer.lone(scope, node.astext())):

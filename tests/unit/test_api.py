@@ -142,7 +142,7 @@ def test_every_rule_has_an_example_that_it_decides(rule, monkeypatch):
 PAGE = """\
 # 速查
 
-``torch.cat`` 把张量接起来，`x.view(2)` 改变形状，`torch.nn` 是零件。
+``torch.cat`` 把张量接起来，`x.view(2)` 改变形状，`torch.nn` 是零件，`nn.json` 是文件。
 
 ```python
 import torch

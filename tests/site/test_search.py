@@ -6,9 +6,12 @@ import json
 import re
 from urllib.parse import quote, unquote
 
+import lxml.html
 import pytest
-from conftest import ROOT, example
+from conftest import ROOT
 from playwright.sync_api import expect
+
+from site_builder.prose.pitfalls import MESSAGE
 
 AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
 
@@ -17,6 +20,7 @@ GRAD = "tutorials/autograd_automatic_differentiation.html"
 NETS = "tutorials/neural_networks.html"
 TRAIN = "tutorials/training_a_classifier.html"
 PARALLEL = "tutorials/optional_data_parallelism.html"
+GLOSSARY = "glossary.html"
 
 #: 查询 → 前三条里要有的 (页面, 节标题里的文字)；几处都讲它时，有其中一处即可。
 QUERIES = {
@@ -28,8 +32,8 @@ QUERIES = {
     "多个GPU": [(PARALLEL, "GPU")],
     "卷积神经网络": [(NETS, "定义一个网络"), (NETS, "神经网络"), (TRAIN, "定义网络")],
     "zero_grad": [(GRAD, "忘记 zero_grad()")],
-    "怎么保存模型": [(TRAIN, "保存、载入和续训")],
-    "state_dict": [(TRAIN, "状态字典里有什么"), (TRAIN, "保存、载入和续训")],
+    "怎么保存模型": [(TRAIN, "保存与加载")],
+    "state_dict": [(TRAIN, "保存与加载"), (GLOSSARY, "状态字典")],
     "数据并行": [(PARALLEL, "数据并行")],
     # 张量
     "什么是张量": [(WHAT, "张量是什么")],
@@ -37,24 +41,24 @@ QUERIES = {
     "广播": [(WHAT, "广播")],
     "形状": [(WHAT, "改变形状")],
     "切片": [(WHAT, "索引与切片")],
-    "reshape": [(WHAT, "对转置之后的张量用 view")],
-    "numpy": [(WHAT, "和 NumPy 之间的桥")],
+    "reshape": [(WHAT, "对转置之后的张量用 view"), (WHAT, "改变形状")],
+    "numpy": [(WHAT, "与 NumPy 数组共享内存")],
     "张量转numpy": [(WHAT, "NumPy"), (WHAT, "numpy")],
-    "共享内存": [(WHAT, "谁与谁共享"), (WHAT, "和 NumPy 之间的桥"), (WHAT, "内存里的张量")],
+    "共享内存": [(WHAT, "谁与谁共享"), (WHAT, "与 NumPy 数组共享内存"), (WHAT, "内存里的张量")],
     "转置": [(WHAT, "对转置之后的张量用 view")],
     "原地运算": [(WHAT, "原地运算和它的代价")],
     "item": [(WHAT, "取出一个数"), (WHAT, "对多个元素用 item")],
     "拼接": [(WHAT, "拼接与堆叠")],
     "什么是 PyTorch": [(WHAT, "什么是 PyTorch")],
     # 自动微分
-    "计算图": [(GRAD, "看见计算图"), (NETS, "沿着计算图往回走")],
+    "计算图": [(GRAD, "走遍计算图"), (NETS, "沿着计算图往回走")],
     "叶张量": [(GRAD, "叶张量")],
-    "雅可比": [(GRAD, "雅可比")],
+    "雅可比": [(GRAD, "雅可比"), (GLOSSARY, "雅可比")],
     "梯度累积": [(GRAD, "累积")],
-    "requires_grad": [(GRAD, "requires_grad_()"), (GRAD, "让 PyTorch 记住运算")],
+    "requires_grad": [(GRAD, "requires_grad_()"), (GRAD, "让 PyTorch 记录运算")],
     "no_grad": [(NETS, "更新时忘了 no_grad"), (GRAD, "让一部分运算不被记录")],
     "有限差分": [(GRAD, "用有限差分检验梯度")],
-    "冻结参数": [(GRAD, "冻结参数")],
+    "冻结参数": [(TRAIN, "冻结前面各层")],
     "retain_graph": [(GRAD, "对同一张图反向传播两次")],
     "Trying to backward through the graph a second time": [(GRAD, "对同一张图反向传播两次")],
     "element 0 of tensors does not require grad": [(GRAD, "损失没有连着任何参数")],
@@ -64,41 +68,41 @@ QUERIES = {
     "优化器": [(NETS, "换成优化器"), (TRAIN, "选择损失函数和优化器")],
     "怎样定义一个网络": [(NETS, "定义一个网络")],
     "钩子": [(NETS, "用钩子看每一层的形状")],
-    "学习率": [(NETS, "更新参数"), (TRAIN, "换学习率"), (NETS, "换一种更新规则")],
+    "学习率": [(GLOSSARY, "学习率"), (NETS, "更新参数"), (TRAIN, "换学习率"), (NETS, "换一种更新规则")],
     "通道数不对": [(NETS, "通道数不对")],
-    "Conv2d": [(NETS, "定义一个网络"), (NETS, "16 * 5 * 5 从哪里来"), (NETS, "通道数不对"), (TRAIN, "定义网络")],
+    "Conv2d": [(NETS, "卷积层算的是什么"), (NETS, "一个窗口，一个数"), (NETS, "6 个卷积核"), (NETS, "通道数不对")],
     "optim.SGD": [(NETS, "换成优化器"), (NETS, "换一种更新规则"), (TRAIN, "选择损失函数和优化器")],
     # 训练分类器
-    "CIFAR10": [(TRAIN, "认识 CIFAR-10")],
-    "cifar-10": [(TRAIN, "认识 CIFAR-10")],
-    "归一化": [(TRAIN, "先转换，再归一化")],
+    "CIFAR10": [(TRAIN, "看一张图片"), (TRAIN, "准备数据"), (TRAIN, "训练图像分类器")],
+    "cifar-10": [(TRAIN, "看一张图片"), (TRAIN, "准备数据"), (TRAIN, "训练图像分类器")],
+    "归一化": [(TRAIN, "再归一化"), (GLOSSARY, "归一化")],
     "DataLoader": [(TRAIN, "组成小批量")],
     "准确率": [(TRAIN, "准确率")],
-    "混淆矩阵": [(TRAIN, "把什么认成了什么")],
+    "混淆矩阵": [(TRAIN, "哪些类别最容易混淆")],
     "softmax": [(TRAIN, "在交叉熵前面多做了一次 softmax")],
-    "损失曲线": [(TRAIN, "看完整的损失曲线")],
-    "怎么继续训练": [(TRAIN, "从检查点续训"), (TRAIN, "保存、载入和续训")],
-    "迁移学习": [(TRAIN, "只训练最后一层")],
+    "损失曲线": [(TRAIN, "训练两轮")],
+    "怎么继续训练": [(PARALLEL, "打断之后接着训练"), (TRAIN, "保存检查点，中断后接着训练")],
+    "迁移学习": [(TRAIN, "冻结前面各层"), (GLOSSARY, "微调")],
     # 数据并行
-    "DDP": [(PARALLEL, "真的运行一次 DDP"), (PARALLEL, "今天用什么")],
-    "DataParallel": [(PARALLEL, "用一行代码并行"), (PARALLEL, "今天用什么")],
+    "DDP": [(PARALLEL, "DDP 的一步"), (PARALLEL, "写出 train_ddp.py")],
+    "DataParallel": [(PARALLEL, "DataParallel 怎样切分一批数据")],
     "进程组": [(PARALLEL, "没有先建立进程组")],
     "module前缀": [(PARALLEL, "状态字典里多出 module 前缀")],
-    "断点续训": [(TRAIN, "从检查点续训")],
+    "断点续训": [(TRAIN, "保存检查点，中断后接着训练")],
     "自动求导": [(GRAD, "自动微分")],
-    "单机多卡": [(PARALLEL, "GPU"), (PARALLEL, "用一行代码并行"), (PARALLEL, "今天用什么")],
+    "单机多卡": [(PARALLEL, "数据并行"), (PARALLEL, "GPU"), (PARALLEL, "用一行代码并行")],
     "CUDA": [(PARALLEL, "设备"), (WHAT, "设备"), (TRAIN, "在 GPU 等加速器上训练")],
     # 切词：全角、大小写、单字、西文名的一部分
     "ＺＥＲＯ＿ＧＲＡＤ": [(GRAD, "忘记 zero_grad()")],
-    "ｎｕｍｐｙ": [(WHAT, "和 NumPy 之间的桥")],
-    "桥": [(WHAT, "和 NumPy 之间的桥")],
+    "ｎｕｍｐｙ": [(WHAT, "与 NumPy 数组共享内存")],
+    "桶": [(PARALLEL, "DDP 的一步")],
     "backw": [(GRAD, "backward")],
     "loader": [(TRAIN, "组成小批量")],
 }
 
 
 #: 每篇都有的小节，只凭标题分不清是哪一篇。
-COMMON = re.compile(r"小结|练习|接下来|答案：(练习 |第 )\d.*")
+COMMON = re.compile(r"小结|练习|接下来|练习 \d 的答案|常见错误")
 
 
 def results(page, limit=3):
@@ -165,6 +169,66 @@ def test_every_heading_finds_itself(page, server, site):
     assert not missed(page, site, headings)
 
 
+#: 词 → 讲它的页面或词条，排在第一；提到它的小节在后面。
+ABOUT = {
+    "梯度": (GLOSSARY, "梯度（gradient）"),
+    "autograd": (GRAD, "自动微分"),
+    "nn.Module": (GLOSSARY, "模块（module）"),
+    "DataLoader": (GLOSSARY, "数据加载器（data loader）"),
+    "步幅": (GLOSSARY, "步幅（stride）"),
+    "gradient": (GLOSSARY, "梯度（gradient）"),
+    "反向传播": (GLOSSARY, "反向传播（backpropagation"),
+    "张量": (WHAT, "张量是什么"),
+    "广播": (WHAT, "广播"),
+    "数据并行": (PARALLEL, "数据并行"),
+}
+
+
+def test_what_a_word_is_about_comes_first(page, server):
+    page.goto(server + "search.html")
+    first = {query: ask(page, query)[0] for query in ABOUT}
+    wrong = {
+        query: (link, heading)
+        for query, (link, heading) in first.items()
+        if ABOUT[query][0] not in link or not heading.startswith(ABOUT[query][1])
+    }
+    assert not wrong, wrong
+
+
+#: 读者贴来的样子：前面是他自己的文件，最后才是报错。
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "C:\\Users\\me\\train.py", line 7, in <module>
+    loss = criterion(net(images), labels).sum()
+           ~~~~~~~~~^^^^^^^^^^^^^^^^^^^^^
+  File "C:\\Users\\me\\.venv\\Lib\\site-packages\\torch\\nn\\modules\\module.py", line 1773, in _wrapped_call_impl
+    return self._call_impl(*args, **kwargs)
+"""
+
+
+def test_a_pasted_traceback_finds_the_box(page, server, site):
+    """每个“常见错误”框的报错，数字一样或不一样，找到的第一处都是有这句报错的框。"""
+    boxes = {}
+    for path in site.glob("tutorials/*.html"):
+        for box in lxml.html.parse(path, lxml.html.HTMLParser(encoding="utf-8")).xpath(
+            "//section[@class='legacy pitfall' or @class='pitfall legacy']"
+        ):
+            for output in box.xpath(".//*[contains(@class, 'sphx-glr-script-out')]//pre"):
+                for message in MESSAGE.findall(output.text_content()):
+                    boxes.setdefault(re.sub(r"\d+", "0", message.split(": ", 1)[1]), (message, set()))[1].add(
+                        box.get("id")
+                    )
+    assert len(boxes) > 25
+    page.goto(server + "search.html")
+    wrong = []
+    for message, places in boxes.values():
+        for text in (message, re.sub(r"\d+", lambda number: str(7 * int(number[0]) + 3), message)):
+            found = ask(page, TRACEBACK + text)
+            if not found or found[0][0].partition("#")[2] not in places:
+                wrong.append((text, places, found))
+    assert not wrong, wrong
+
+
 def test_every_result_leads_to_an_existing_place(site):
     for address, anchor, heading in sections(site):
         text = (site / address).read_text("utf-8")
@@ -200,13 +264,13 @@ def test_dialog_by_keyboard(page, server, keys):
     assert not page.evaluate("performance.getEntriesByType('resource').some((r) => r.name.includes('/search/'))"), (
         "还没有搜索就载入了索引"
     )
-    page.locator(".skip-to-content").focus()
+    page.locator(".skip").focus()
     page.keyboard.press(keys)
     box = page.get_by_role("combobox", name="搜索")
     expect(box).to_be_focused()
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
-    expect(page.locator(".skip-to-content")).to_be_focused()
+    expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press(keys)
     page.keyboard.type("梯度清零")
     options = page.get_by_role("option")
@@ -226,14 +290,14 @@ def test_dialog_by_keyboard(page, server, keys):
 
 
 def test_result_on_the_same_page_and_in_a_fold(page, server):
-    """结果就在本页折叠的答案里：对话框关上，答案展开。"""
+    """结果就在本页折叠的选读里：对话框关上，选读展开。"""
     page.goto(server + NETS)
     page.keyboard.press("/")
-    page.keyboard.type("答案：手写动量")
-    expect(page.get_by_role("option").first).to_contain_text("手写动量")
+    page.keyboard.type("自己写一个 Function")
+    expect(page.get_by_role("option").first).to_contain_text("自己写一个 Function")
     page.keyboard.press("Enter")
     expect(page.locator(".search-dialog")).to_be_hidden()
-    expect(page.locator("details[open] > summary", has_text="手写动量")).to_be_in_viewport()
+    expect(page.locator("details[open] > summary", has_text="自己写一个 Function")).to_be_in_viewport()
 
 
 def test_slash_is_a_character_while_typing(page, server):
@@ -321,27 +385,3 @@ def test_dialog_is_accessible_and_fits_a_phone(browser, server, scheme):
 def test_sphinx_search_is_gone(site):
     for name in ("searchindex.js", "_static/searchtools.js", "_static/language_data.js"):
         assert not (site / name).exists(), name
-
-
-@pytest.mark.slow
-def test_incremental_build_leaves_no_stale_words(tiny):
-    """删一页、改一页以后，旧页、旧词都不在索引里；结果与从头构建逐字节相同。"""
-    prose = "这里讲的是{}，除此之外，别的没有什么好讲，也没有什么好看。\n"
-    small = tiny({"one": example()}, {"first": "# 第一页\n\n" + prose.format("蜻蜓")})
-    small.write("docs/second.md", "---\norphan: true\n---\n\n# 第二页\n\n" + prose.format("蝴蝶"))
-
-    def built(*options):
-        result = small.build(*options)
-        assert result.returncode == 0, result.stdout
-        files = {name: data for name, data in small.published().items() if name.startswith("search/")}
-        return files, b"".join(files.values()).decode()
-
-    _, text = built()
-    assert "蜻蜓" in text and "蝴蝶" in text
-    (small.folder / "docs/second.md").unlink()
-    files, text = built()
-    assert "search/pages/second.js" not in files and "蝴蝶" not in text
-    small.edit("docs/first.md", "蜻蜓", "螳螂")
-    files, text = built()
-    assert "螳螂" in text and "蜻蜓" not in text
-    assert files == built("--clean")[0]
