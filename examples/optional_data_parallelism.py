@@ -263,7 +263,7 @@ draw_shares(axes[1], 10, 8)
 plt.show()
 
 # %%
-# 写出 train_ddp.py
+# 写出 ``train_ddp.py``
 # --------------------
 #
 # 现在写一个可以直接使用的训练脚本 :site-file:`train_ddp.py`。
