@@ -304,7 +304,7 @@ assert not torch.allclose(second(F.relu(first(x))), merged(x))
 # 所以两层之间要放一个非线性的函数，叫激活函数（activation function）。
 # 很常用的一个是 ``F.relu``，它把负数变成 0，其余不变。
 # ``F`` 是 ``torch.nn.functional`` 习惯上的简写，里面是函数，不保管参数；``torch.nn`` 里带参数的层则自己保管参数。
-# 有了激活函数，两层就能做到一层做不到的事，例如下面这个式子，负号和加号都可以看作线性层。
+# 有了激活函数，两层就能做到一层做不到的事，例如下面这个式子。
 #
 # **先猜一猜**：``x`` 是 ``[-2, 0, 2]`` 时，``F.relu(x) + F.relu(-x)`` 打印出哪三个数？
 
@@ -387,8 +387,8 @@ class Net(nn.Module):
 # %%
 # ``super().__init__()`` 让父类先备好注册各层的地方，``torch.flatten(x, 1)`` 从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
 # 120 和 84 沿用 LeNet-5，也可以换成别的数，只要前后两层对得上。
-# 最后一层之后没有激活函数，输出是 10 个未归一化的得分（logits），也就是没有换算成概率，可正可负。
-# 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``。
+# 最后一层之后没有激活函数，输出是 10 个未归一化的得分（logits），没有换算成概率，可正可负。
+# 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``；为什么不直接写 ``net.forward(inputs)``，见练习 4。
 
 torch.manual_seed(0)
 net = Net()
@@ -667,10 +667,8 @@ assert outputs.shape == (1, 10) and type(outputs.grad_fn).__name__ == "AddmmBack
 # sphinx_gallery_end_ignore
 
 # %%
-# 输出的形状是 ``(1, 10)``：一个样本，十个得分。
-# 这不是长度为 10 的向量，批量那一维还在。
+# 输出的形状是 ``(1, 10)``：一个样本，十个得分，批量那一维还在。
 # ``grad_fn`` 说明输出是算出来的，可以反向传播。
-# 注意写的是 ``net(inputs)``，不是 ``net.forward(inputs)``，两者的差别见练习 4。
 
 # %%
 # 常见错误：图片尺寸不是 32×32
@@ -1206,7 +1204,7 @@ assert len(list(twin.parameters())) == 10
 # Adam 除了用到动量，还按每个参数近来梯度的大小分别调节步子。
 #
 # 换成动量或 Adam，循环不必改，换掉创建优化器的那一行就行（``optim.LBFGS`` 一步要多次计算损失，是个例外）。
-# 下面三次训练从同一份参数出发，每次都要先复制网络，才有参数可交给优化器，所以传给 ``train`` 的是一个创建优化器的函数。
+# 下面三次训练从同一份参数出发；要先复制网络，才有参数可交给优化器，所以传给 ``train`` 的是创建优化器的函数。
 
 
 def train(make_optimizer):
