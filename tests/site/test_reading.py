@@ -237,7 +237,7 @@ def test_printing(browser, server):
         return state('KaTeX_Main') && state('KaTeX_Math') && state('KaTeX_Size2'); }"""
     )
     page.emulate_media(media="print")
-    for hidden in (".skip", ".bar", "#navigation", "#contents", ".tutorial-downloads", ".copy", ".neighbours"):
+    for hidden in (".skip-to-content", ".bar", "#navigation", "#contents", ".tutorial-downloads", ".copy", ".neighbours"):
         assert page.locator(f"{hidden}:visible").count() == 0, hidden
     ink, paper, comment = page.evaluate(
         """() => [[document.body, 'color'], [document.documentElement, 'backgroundColor'], [document.querySelector('.highlight .c1'), 'color']]
