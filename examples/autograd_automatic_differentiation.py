@@ -4,7 +4,7 @@
 
 训练神经网络的每一步都要回答同一个问题：每个参数改动一点点，损失会怎样变。
 回答这个问题的数叫梯度（gradient），在 PyTorch 里求梯度的是 ``torch.autograd``。
-读完本页，你能用手算核对 ``backward()`` 给出的数，知道梯度存在哪里、什么时候要清零，也能让一部分运算不参加求导。
+读完本页，你能用手算核对 ``backward()`` 给出的数，知道梯度存放在哪里、什么时候要清零，也能让一部分运算不参加求导。
 
 **你将学到**：用数值理解梯度、让 PyTorch 记录运算、反向传播、叶张量与梯度累积、``no_grad``、``inference_mode`` 与 ``detach()``、学习率与清零。
 选读部分讲向量-雅可比积、高阶导数、有限差分和钩子。
@@ -104,9 +104,10 @@ assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > los
 # 所以训练时每次只走一小步，走到新的地方再重新求梯度。
 #
 # 下图画出了这次计算的每一步。
-# 数值从上往下算到损失，梯度从损失的 1 出发往上走，每经过一步运算，就乘以这一步的导数。
+# 橙框是参数，灰框是运算，黑色的是数值，紫色的是梯度。
+# 数值从上往下算到损失；梯度从下往上走，出发时是 1，因为损失对自己的导数是 1，每经过一步运算，就乘以这一步的导数。
 # 例如平方这一步的导数是 :math:`2 \times (-3) = -6`，乘以 3 这一步的导数是 3，所以权重的梯度是 :math:`-6 \times 3 = -18`。
-# 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的，还可以换成后面的 ``out``。
+# 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
 
 # 画图（backward）：每个箭头旁，左边是往下算出的数值，右边是往上传回的梯度。
 import matplotlib.pyplot as plt
@@ -133,7 +134,7 @@ def trace(root):
         children = list(dict.fromkeys(child for child, _ in node.next_functions if child))
         for i, child in enumerate(children):
             highest = max(row + 1, place.get(child, (0.0, 0))[1])
-            place[child] = (column + 1.4 * (i - (len(children) - 1) / 2), highest)
+            place[child] = (column + 1.8 * (i - (len(children) - 1) / 2), highest)
             todo.append(child)
     return place, passed
 
@@ -218,6 +219,7 @@ print(f"{x.is_leaf = }, {x.grad_fn = }, {x.grad = }")
 # %%
 # ``x`` 是直接创建的，不是由被记录的运算得来的，这样的张量叫叶张量（leaf tensor）。
 # 叶张量没有 ``grad_fn``；还没有做过反向传播，所以 ``grad`` 是 ``None``。
+# ``requires_grad`` 是 ``True``，也说 ``x`` 被跟踪：用到 ``x`` 的可微运算会被记录。
 # 再用 ``x`` 算出 ``y``。
 
 y = x + 2
@@ -228,9 +230,9 @@ print(f"{type(y.grad_fn).__name__ = }")
 # %%
 # ``y`` 由 ``x`` 算出，所以也需要梯度，而且带着 ``grad_fn``。
 # ``grad_fn`` 是计算图里的一个节点（官方文档也叫 ``Function``），记着这一步是什么运算，以及梯度经过这一步时该怎样往回传。
-# 直接打印节点会带上内存地址，每次运行都可能不同，所以这里只打印类型的名字。
+# 直接打印 ``y.grad_fn`` 会带上内存地址，每次运行都可能不同，所以这里只打印类型的名字。
 #
-# 接着再算两步，得到只有一个元素的 ``out``，也就是四个 :math:`3(x_i+2)^2` 的平均值。
+# 接着平方、乘以 3、求平均，得到只有一个元素的 ``out``，也就是四个 :math:`3(x_i+2)^2` 的平均值。
 
 z = y * y * 3
 out = z.mean()
@@ -239,8 +241,8 @@ print(out)
 
 # %%
 # autograd 只对可微的运算有效。
-# 比较大小、求最大值的位置、转换成整数，都没有导数可言，结果的 ``requires_grad`` 是 ``False``，梯度也传不过去。
-# 只在个别点不可微的运算可以照常使用，例如 ``abs()`` 在 0 处没有导数，PyTorch 约定取 0。
+# 比较大小、求最大值的位置、转换成整数类型，都没有导数可言，结果的 ``requires_grad`` 是 ``False``，梯度也传不过去。
+# 只在个别点不可微的运算一般可以照常使用，例如 ``abs()`` 在 0 处没有导数，PyTorch 约定取 0。
 
 print((x > 0).requires_grad, x.argmax().requires_grad, x.long().requires_grad)
 # sphinx_gallery_start_ignore
@@ -248,6 +250,9 @@ assert not any(t.requires_grad for t in (x > 0, x == 1, x.argmax(), x.argsort(),
 zero_ = torch.zeros(1, requires_grad=True)
 zero_.abs().backward()
 assert zero_.grad.item() == 0.0
+zero_.grad = None
+zero_.sqrt().backward()
+assert zero_.grad.isinf().all() and x.round().requires_grad
 # sphinx_gallery_end_ignore
 
 # %%
@@ -281,7 +286,7 @@ print(torch.tensor([1, 2, 3], dtype=torch.float32, requires_grad=True))
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 对已有的张量，可以用 ``requires_grad_()`` 原地（in-place）改动 ``requires_grad`` 这个标记。
-# 注意两个默认值不同：新建张量时，参数 ``requires_grad`` 默认是 ``False``；``requires_grad_()`` 的参数默认是 ``True``。
+# 注意两个默认值不同：用 ``torch.ones()`` 这样的函数新建张量时，参数 ``requires_grad`` 默认是 ``False``；``requires_grad_()`` 的参数默认是 ``True``。
 
 torch.manual_seed(0)
 a = torch.randn(2, 2)
@@ -298,7 +303,7 @@ print(f"{type(b.grad_fn).__name__ = }")
 # 打开标记之前的乘、减、除没有被记录，所以 ``a`` 仍是叶张量；之后的平方与求和才被记录。
 #
 # 关掉标记只对叶张量有效。
-# ``b`` 由被记录的运算得来，它的标记关不掉，要得到不被跟踪的同样的值，用后面讲的 ``detach()``。
+# ``b`` 由被记录的运算得来，不能这样关掉标记，要得到不被跟踪的同样的值，用后面讲的 ``detach()``。
 
 a.requires_grad_(False)
 print(f"{a.requires_grad = }")
@@ -394,12 +399,14 @@ assert len(walk(deep.grad_fn)) == 17
 # sphinx_gallery_end_ignore
 
 # %%
-# 从上往下读，正好是把前向传播倒过来：求平均，乘以 3，``y * y``，加 2。
+# 打印从 ``out`` 那一头开始，所以从上往下读，正好是把前向传播倒过来：求平均，乘以 3，``y * y``，加 2。
 # ``y * y`` 用了两次 ``y``，所以有两条边通到同一个 ``AddBackward0``。
-# 末端的 ``AccumulateGrad`` 代表叶张量 ``x``，负责把到达的梯度加进 ``x.grad``。
+# ``x`` 自己没有 ``grad_fn``，图的末端另有一个 ``AccumulateGrad`` 代表 ``x``，负责把到达的梯度加进 ``x.grad``，这样的节点叫叶节点（leaf node）。
 #
-# 两条边传来的梯度在 ``AddBackward0`` 处相加，这是链式法则在分岔处的规则，也正是乘积的求导法则：:math:`(y \cdot y)' = y + y`。
-# 下图画出了每条边上的数值和梯度。
+# 一个量经过几条路影响结果时，各条路的导数要相加，这是链式法则在分岔处的规则。
+# 这里两条边传来的梯度在 ``AddBackward0`` 处相加，也正是乘积的求导法则：:math:`(y \cdot y)' = y + y`。
+# 下图画出了每条边上的数值和梯度，``x`` 在最上面，与打印的次序相反；框里第一行是反向传播的节点，第二行是对应的前向运算。
+# ``y * y`` 收到 :math:`\frac{1}{4} \times 3 = 0.75`，左右两边各乘以另一个因子 :math:`y = 3`，所以各传回 2.25。
 
 # 画图：乘法的两条边各传回 2.25，在加法处合成 4.5；四个元素都相同，图上只写一个。
 def draw_mean():
@@ -423,7 +430,7 @@ draw_mean()
 plt.show()
 
 # %%
-# 每次前向传播都会从头建一张新的计算图。
+# 从叶张量开始的前向传播，只要被记录，每做一次就新建一张计算图。
 # 所以 Python 的 ``if`` 和 ``while`` 可以照常使用，这一次执行了哪些运算，图里就有哪些节点；后面的选读有一个循环次数取决于数据的例子。
 
 # %%
@@ -471,7 +478,7 @@ assert x.is_leaf and not y.is_leaf and torch.equal(y.grad, torch.full((2, 2), 4.
 #
 # **现象**：读到的 ``grad`` 是 ``None``，程序没有停下，只给出一条警告。
 # 最容易上当的是下面的 ``w``，``w`` 看起来像一个参数，其实是乘以 0.01 的结果，不是叶张量。
-# 下面用 ``warnings`` 模块把警告收集起来，再打印。
+# 下面用 ``warnings`` 模块把警告收集起来，再打印第一句，大意是“正在读取的 ``grad`` 不属于叶张量”。
 
 import warnings
 
@@ -480,8 +487,7 @@ w = torch.ones(2, requires_grad=True) * 0.01
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     print(f"{w.is_leaf = }, {w.grad = }")
-message = str(caught[0].message).split(" (Triggered")[0]
-print(f"{caught[0].category.__name__}: {message}")
+print(f"{caught[0].category.__name__}: {str(caught[0].message).split('. ')[0]}")
 # sphinx_gallery_start_ignore
 assert caught[0].category is UserWarning and not w.is_leaf
 assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
@@ -489,9 +495,9 @@ assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
 
 # %%
 # **原因**：先打开了 ``requires_grad``，再做运算，留下梯度的是那个没有名字的叶张量。
-# 写了 ``requires_grad=True`` 之后再用 ``.to()`` 换设备或数据类型也一样，只要真的换了，得到的就不是叶张量。
+# 写了 ``requires_grad=True`` 之后再用 ``.to()`` 换设备或浮点类型也一样，只要真的换了，得到的就不是叶张量。
 #
-# **解决办法**：先算好，最后用 ``requires_grad_()`` 打开标记。
+# **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地改成 ``True``。
 # 如果要的确实是中间结果的梯度，用前面的 ``retain_grad()``。
 
 w = (torch.ones(2) * 0.01).requires_grad_()
@@ -506,11 +512,11 @@ print(f"{w.is_leaf = }, {w.grad = }")
 # 这件事在一次 ``backward()`` 之内完成，梯度先加好，再写进 ``grad``。
 # 下面注册一个函数，PyTorch 每次写完 ``w.grad`` 就调用这个函数，把写好的值打印出来。
 #
-# **先猜一猜**：``w`` 用了三次，导数是 :math:`3 + 2w + 1`，在 :math:`w = 2` 处打印出的是什么？
+# **先猜一猜**：``w`` 用了三次，导数是 :math:`3 + 2w`，在 :math:`w = 2` 处会打印出什么？
 
 w = torch.tensor(2.0, requires_grad=True)
 w.register_post_accumulate_grad_hook(lambda tensor: print(tensor.grad.item()))
-(3 * w + w * w + w).backward()
+(3 * w + w * w).backward()
 # sphinx_gallery_start_ignore
 for use in (lambda t: t * t * t, lambda t: t.sin() + t.exp() + t, lambda t: sum(t * i for i in range(9))):
     t_ = torch.tensor(0.5, requires_grad=True)
@@ -521,27 +527,26 @@ for use in (lambda t: t * t * t, lambda t: t.sin() + t.exp() + t, lambda t: sum(
 # sphinx_gallery_end_ignore
 
 # %%
-# 只打印了一行，也就是只写入了一次，写入的已经是三条路径的和。
-# 那么 ``AccumulateGrad`` 名字里的累积（accumulate）是指什么呢？
-# 累积发生在几次 ``backward()`` 之间，如果 ``grad`` 里已经有数，新的梯度就加上去，而不是覆盖。
-# 下面把前向和反向传播完整地做两遍。
+# 只打印了一行，说明只写入了一次，写入的已经是三条路径的和。
+# 下面把前向和反向传播完整地做两遍，每一遍求出的梯度都是前面核对过的 4.5。
 #
-# **先猜一猜**：打印的第二个数是多少？
+# **先猜一猜**：两遍都做完以后，打印出的 ``x.grad`` 左上角的元素是多少？
 
 x = torch.ones(2, 2, requires_grad=True)
 for _ in range(2):
     (3 * (x + 2) ** 2).mean().backward()
-    print(x.grad[0, 0].item())
+print(x.grad[0, 0].item())
 # sphinx_gallery_start_ignore
 assert torch.equal(x.grad, torch.full((2, 2), 9.0))
 # sphinx_gallery_end_ignore
 
 # %%
-# 这样设计，是为了让一个总的梯度可以分几次算。
+# ``grad`` 里已经有数时，新的梯度会加上去，而不是覆盖，这就是 ``AccumulateGrad`` 名字里的累积（accumulate），发生在几次 ``backward()`` 之间。
+# 这样做的好处是，一个总的梯度可以分几次算。
 # 例如一个批量（batch，一次用到的一组样本）太大，内存放不下，就分成几段，每一段各做一次前向和反向传播，``grad`` 里留下的就是各段梯度之和。
 #
 # 代价是，开始新的一步之前要自己清零。
-# 把 ``grad`` 设回 ``None`` 就是清零；训练时由优化器的 ``zero_grad()`` 统一来做，本页最后有一个实验看忘记清零的后果。
+# 把 ``grad`` 设回 ``None`` 就是清零；训练时由优化器（optimizer，按梯度更新参数的对象）的 ``zero_grad()`` 统一来做，本页最后有一个实验看忘记清零的后果。
 
 x.grad = None
 (3 * (x + 2) ** 2).mean().backward()
@@ -581,7 +586,7 @@ for together in (False, True):
 # %%
 # **原因**：图里存着反向传播要用的中间值（这里是平方之前的 ``x + 2``），第一次反向传播之后，这些值就释放了。
 # 如果图里没有一步需要这样的值，例如只有加法和求和，再走一次并不报错，但不要依赖这一点。
-# 两个结果共用一段前向传播，又分别调用 ``backward()``，也会碰到这条错误。
+# 两个结果共用一段前向传播，又分别调用 ``backward()``，如果共用的那一段存着这样的值，也会碰到这条错误。
 #
 # **解决办法**：像训练时那样，每次重新做前向传播；有两个结果时，先相加，再一起反向传播。
 # 确实要用同一张图走两次时，第一次写上 ``retain_graph=True``，这时梯度照样累积。
@@ -600,7 +605,7 @@ assert torch.equal(x.grad, torch.full((2, 2), 9.0))
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 再看一个有两个叶张量的例子。
-# 设 ``a``、``b`` 是两个参数，``Q`` 是误差：
+# 设 ``a``、``b`` 是两个参数，``Q`` 由两者按元素算出：
 #
 # .. math::
 #
@@ -625,8 +630,8 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # 让一部分运算不被记录
 # --------------------
 #
-# 评估模型、用模型作预测，或者更新参数时，都不需要对做的运算再求导，这时还建计算图，只是白费内存和时间。
-# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪（视图和原地运算的结果不是新的数据，仍沿用原张量的标记）。
+# 评估模型、用模型作预测，或者更新参数时，一般都不需要对做的运算再求导，这时还建计算图，只是白费内存和时间。
+# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪（视图除外）。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
 
@@ -663,6 +668,7 @@ except RuntimeError as error:
 # **原因**：需要梯度的叶张量是计算图的起点，如果允许被记录的原地运算改动 ``w``，``w`` 就成了运算的结果，不再是起点。
 #
 # **解决办法**：更新参数这一步本来就不该被记录，所以放进 ``torch.no_grad()``。
+# 原地运算没有新建张量，``w`` 沿用自己的标记，仍是需要梯度的叶张量。
 
 with torch.no_grad():
     w -= 0.1 * w.grad
@@ -723,11 +729,12 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error).split(' Hint')[0]}")
 
 # %%
-# **原因**：PyTorch 给张量的数据记着“版本号”，用 PyTorch 的原地运算改一次，版本号就增加；视图和 ``detach()`` 的结果与原张量共用一个版本号（在 ``inference_mode`` 里新建的张量没有版本号）。
-# 错误信息里的两个版本号不同，说明存下的值已经不是原来的值。
+# **原因**：PyTorch 给张量记着一个“版本号”，每做一次 PyTorch 的原地运算，版本号就增加（在 ``inference_mode`` 里新建的张量没有版本号）。
+# 视图和 ``detach()`` 的结果与原张量共用一个版本号。
+# 错误信息里的两个版本号不同，说明值存下之后又做过原地运算，所以 PyTorch 不再使用这些值。
 #
 # 更危险的是绕过版本号的改动。
-# ``detach().numpy()`` 得到的数组也共享内存，而 NumPy 不知道版本号。
+# 张量在 CPU 上时，``detach().numpy()`` 得到的数组也共享内存，而 NumPy 不知道版本号。
 
 e = a.exp()
 e.detach().numpy()[:] = 0
@@ -766,7 +773,7 @@ with torch.no_grad():
 # 常见错误：损失没有连着任何参数
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：对损失调用 ``backward()``，错误信息说它既不需要梯度，也没有 ``grad_fn``。
+# **现象**：对损失调用 ``backward()``，错误信息说损失既不需要梯度，也没有 ``grad_fn``。
 
 with torch.no_grad():
     loss = (w**2).sum()
@@ -776,9 +783,10 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：从参数到损失的路断了，可能是在 ``no_grad`` 里做了前向传播，也可能是中途用了 ``detach()``、``item()``、NumPy 或不可微的运算。
+# **原因**：计算图里没有一条路从参数通到损失，可能是在 ``no_grad`` 里做了前向传播，也可能是中途用了 ``detach()``、``item()``、NumPy 或不可微的运算，还可能是没有一个参数的 ``requires_grad`` 是 ``True``。
 #
-# 如果有几条路，只断了其中一条，就不会报错，只是那条路上的参数得不到新的梯度，如果以前没有，``grad`` 就一直是 ``None``。
+# 更难发现的是只断了一部分。
+# 例如损失是两项之和，只有第二项用了 ``detach()``，这时不会报错，而只在第二项里用到的参数得不到新的梯度。
 #
 # **解决办法**：沿着前向传播的顺序逐个检查 ``requires_grad``，找到从 ``True`` 变成 ``False`` 的那一步。
 # 这里把前向传播移出 ``no_grad`` 即可。
@@ -825,20 +833,28 @@ assert torch.equal(a.grad, torch.zeros(3)) and e._version == 0 and e.data._versi
 # 斜率就是权重，截距就是偏置；损失取预测与目标之差的平方的平均值，叫均方误差（mean squared error，MSE）。
 
 torch.manual_seed(0)
-inputs = torch.linspace(-1, 1, 64)
+inputs = torch.linspace(-1, 1, 64)  # 从 -1 到 1 等间隔的 64 个数
 targets = 2 * inputs + 1 + 0.1 * torch.randn(64)
 
 # %%
 # 训练就是把下面四件事重复许多遍：清零、前向传播、反向传播、更新。
-# 更新由优化器（optimizer）来做，这里用 ``torch.optim.SGD``。
-# 不用动量时，优化器的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate，记作 :math:`\eta`）乘以梯度：
+# 更新由优化器来做，这里用 ``torch.optim.SGD``，SGD 是随机梯度下降（stochastic gradient descent）的缩写，“随机”指通常每一步只用随机取出的一批样本，这里每一步用上全部。
+# 按默认的设置，优化器的 ``step()`` 做的就是上一节 ``no_grad`` 里的那件事，参数减去学习率（learning rate，记作 :math:`\eta`）乘以梯度：
 #
 # .. math::
 #
 #    w \leftarrow w - \eta\,\frac{\partial l}{\partial w}
 #
-# 动量（momentum）让每一步除了当前的梯度，还带上以往的梯度，以往的梯度按这个系数逐步衰减，0 表示不用。
-# 函数还有一个开关 ``clear``，决定是否清零，留给后面的实验。
+# 动量（momentum）让每一步除了当前的梯度，还带上以往的梯度。
+# 优化器为每个参数保存一个累计量 :math:`v`，开始时是 0，每一步先更新 :math:`v`，再用 :math:`v` 代替梯度：
+#
+# .. math::
+#
+#    v \leftarrow \mu\,v + \frac{\partial l}{\partial w}, \qquad
+#    w \leftarrow w - \eta\,v
+#
+# 系数 :math:`\mu` 也叫动量，就是下面的参数 ``momentum``，0 表示不用动量。
+# 另一个参数 ``clear`` 决定是否清零，留给后面的实验。
 
 def train(rate, momentum=0.0, clear=True, steps=100):
     weight = torch.tensor(0.0, requires_grad=True)
@@ -871,8 +887,10 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 # sphinx_gallery_end_ignore
 
 # %%
-# 学习率决定一步走多远。
-# 太小，走了 100 步还没到；合适，就接近 2 和 1；太大，截距每一步都越过谷底，落到对面更远的地方，损失很快就越来越大。
+# 学习率乘以梯度，就是这一步走多远。
+# 学习率太小，走了近 100 步，直线还没到；学习率合适，斜率和截距就接近 2 和 1。
+# 损失随截距的变化像一个山谷，最低处叫谷底；学习率太大，截距每一步都越过谷底，落到对面更远的地方，损失很快就越来越大。
+# 输入的绝对值不超过 1，所以损失随斜率变化得平缓一些，同一个学习率对斜率还不算太大。
 # 下图上半部分是学习率 0.1 时，直线在训练中怎样移动，下半部分是三种学习率的损失。
 # 在本站的网页上，可以选择学习率、动量和是否清零，逐步看直线怎样移动。
 
@@ -885,12 +903,14 @@ def draw_fit():
         slope, intercept, _ = history[step]
         top.plot(inputs, slope * inputs + intercept, color="C2", alpha=0.4 + 0.6 * (step == 99))
         top.text(1.03, slope + intercept, name, va="center", fontsize=11)
-    top.set(xlabel="输入", xlim=(-1.05, 1.3), title="学习率 0.1：直线靠近数据")
+    top.set(xlabel="输入", xlim=(-1.05, 1.3), title="学习率 0.1：直线靠近数据（纵轴是输出）")
     places = {0.01: (55, 1.5, "0.01：太小"), 0.1: (55, 0.025, "0.1：合适"), 1.1: (33, 1e4, "1.1：太大")}
+    styles = {0.01: "--", 0.1: "-", 1.1: "-."}
     for rate, (x, y, name) in places.items():
-        bottom.semilogy([loss for *_, loss in train(rate)], color="C3")
+        losses = [loss for *_, loss in train(rate)]
+        bottom.semilogy(losses, styles[rate], color="C3")
         bottom.text(x, y, name, fontsize=11)
-    bottom.set(xlabel="步数", ylim=(0.005, 1e5), title="三种学习率的损失（对数刻度）")
+    bottom.set(xlabel="步数", ylim=(0.005, 1e5), title="三种学习率（纵轴是损失，对数刻度）")
     fig.suptitle("用梯度拟合 y = 2x + 1：学习率太小、合适、太大", fontsize=12)
 
 
@@ -918,7 +938,7 @@ assert train(0.1, momentum=0.9, clear=False)[-1][2] > 1e6
 
 # %%
 # 忘记清零时，每一步用的都是从开头到现在的全部梯度之和。
-# 参数已经到了谷底，旧的梯度还在推它往前，于是冲过头，再被推回来，像没有摩擦的摆，停不下来。
+# 参数已经到了谷底，旧的梯度还在推着参数往前，于是冲过头，再被推回来，像没有摩擦的摆，停不下来。
 
 # 画图：每步清零，损失很快降到底；忘记清零，损失来回振荡。
 def draw_forgotten():
@@ -926,9 +946,9 @@ def draw_forgotten():
     ax.plot([loss for *_, loss in train(0.1, clear=False)], color="C3")
     ax.plot([loss for *_, loss in train(0.1)], color="0.4", linewidth=2.5)
     ax.text(12, 2.55, "忘记清零", color="C3", fontsize=11)
-    ax.text(101, 0.14, "每步\n清零", color="0.4", fontsize=11, va="center")
-    ax.set(xlabel="步数", ylabel="", xlim=(-2, 116), ylim=(-0.1, 2.9))
-    fig.suptitle("损失：每步清零则平稳下降，忘记清零则来回振荡", fontsize=12)
+    ax.text(99, -0.08, "每步清零", color="0.4", fontsize=11, ha="right", va="top")
+    ax.set(xlabel="步数", ylim=(-0.4, 2.9))
+    fig.suptitle("损失（纵轴）：每步清零则平稳下降，忘记清零则振荡", fontsize=12)
 
 
 draw_forgotten()
@@ -965,7 +985,7 @@ for set_to_none in (True, False):
 #
 # 先看数值。
 # 下面的 ``f`` 有两个输入、三个输出。
-# 假设后面的损失是三个输出的加权和，权分别是 1、10、100，求损失对 ``x`` 的梯度。
+# 假设后面的损失是三个输出的加权和，加权的系数分别是 1、10、100，求损失对 ``x`` 的梯度。
 
 def f(x):
     return torch.stack([x[0] ** 2, x[0] * x[1], 5 * x[1]])
@@ -978,7 +998,7 @@ print(f"{x.grad = }")
 
 # %%
 # 同一个结果还有另一种写法。
-# 不写出损失，直接从三个输出出发，把那三个权交给 ``backward()``，意思是“损失对这三个输出的偏导数就是这些，请接着往回走”。
+# 不写出损失，直接从三个输出出发，把那三个系数交给 ``backward()``，意思是“损失对这三个输出的偏导数就是这些，请接着往回走”。
 
 x.grad = None
 y = f(x)
@@ -1031,9 +1051,10 @@ except RuntimeError as error:
 #
 # 为什么恰好是这个式子？
 # 如果后面有一个标量损失 :math:`l = g(\vec y)`，取 :math:`v_i = \partial l/\partial y_i`，那么 :math:`J^{\mathsf T}\vec v` 的第 :math:`j` 个分量是 :math:`\sum_i \frac{\partial y_i}{\partial x_j}\frac{\partial l}{\partial y_i} = \frac{\partial l}{\partial x_j}`，正是链式法则。
-# 对实数的张量，反向传播经过计算图里的一步运算，做的就是一次这样的乘法。
+# 对实数的张量，反向传播经过计算图里的一步运算（PyTorch 自带的），做的就是一次这样的乘法。
 #
-# ``torch.func.jacrev`` 把一个函数变成“求它的雅可比矩阵”的函数，内部对 :math:`\vec v = \vec e_1, \vec e_2, \dots` 一并求出各个向量-雅可比积，每一个给出 :math:`J` 的一行。
+# ``torch.func.jacrev`` 把一个函数变成“求它的雅可比矩阵”的函数，内部对 :math:`\vec v = \vec e_1, \vec e_2, \dots` 一并求出各个向量-雅可比积，:math:`\vec e_i` 的第 :math:`i` 个分量是 1，其余是 0，所以每一个积给出 :math:`J` 的一行。
+# 代码里的 ``J.mT`` 是 :math:`J` 的转置。
 # ``torch.autograd.functional.jacobian`` 是较早的写法，给出同一个矩阵。
 
 J = torch.func.jacrev(f)(x.detach())
@@ -1070,11 +1091,11 @@ torch.testing.assert_close(x.grad, through_loss)
 #
 # 雅可比-向量积（Jacobian-vector product，JVP）的名字只差一个顺序，却是另一件事。
 # JVP 算的是 :math:`J\vec u`，其中 :math:`\vec u` 与**输入**形状相同，说明输入沿 :math:`\vec u` 动一点时，输出怎样动。
-# 训练时参数极多而损失只有一个数，:math:`J` 只有一行，一次 VJP 就得到全部梯度，而用 JVP 要对每个参数各做一次，所以训练用的是 VJP，也就是反向模式。
+# 训练时参数极多而损失只有一个数，:math:`J` 只有一行，一次 VJP 就得到全部梯度，而用 JVP 要对每个参数各做一次，所以训练一般用 VJP，这种从结果往回算的方式叫反向模式（reverse mode）。
 
 u = torch.tensor([1.0, -1.0])
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", FutureWarning)  # torch 2.14 内部的一条警告，与这里无关
+    warnings.simplefilter("ignore", FutureWarning)  # PyTorch 内部的警告，与这里无关
     _, jvp = torch.func.jvp(f, (x.detach(),), (u,))
 print(f"{jvp = }")
 torch.testing.assert_close(jvp, J @ u)
@@ -1083,7 +1104,8 @@ torch.testing.assert_close(jvp, J @ u)
 # 选读：循环几次由数据决定，计算图也随之不同
 # ------------------------------------------
 #
-# 下面的函数把 ``x`` 不断加倍，直到长度不小于 1000，于是 :math:`\vec y = 2^k\,\vec x`，而 :math:`k` 要执行了才知道。
+# 下面的函数把 ``x`` 不断加倍，直到长度（各元素平方和的平方根，由 ``norm()`` 求出）不小于 1000，所以 ``x`` 不能全是 0，否则循环停不下来。
+# 这时 :math:`\vec y = 2^k\,\vec x`，而 :math:`k` 要执行了才知道。
 
 def double_until_large(x):
     y = x * 2
@@ -1102,7 +1124,7 @@ print(f"{k = }, {y.detach().norm().item() >= 1000 = }")
 
 # %%
 # ``y`` 有三个元素，反向传播要给 ``v``。
-# 这里 :math:`J = 2^k I`，所以 ``x.grad`` 应当恰好是 ``2**k * v``。
+# 每个元素只是乘以 :math:`2^k`，所以雅可比矩阵 :math:`J = 2^k I`（:math:`I` 是单位矩阵），``x.grad`` 应当恰好是 ``2**k * v``。
 # ``x`` 是随机抽取的，换一个种子，:math:`k` 可能不同，``x.grad`` 也随之不同，但这个关系不变。
 
 v = torch.tensor([0.1, 1.0, 0.0001])
@@ -1161,7 +1183,7 @@ for scale in (1.0, 10.0, 100.0):
 # ------------------------------------
 #
 # ``torch.autograd.grad`` 也做一次反向传播，但把梯度作为返回值交给你，不写进 ``grad``，因此也不累积。
-# 写上 ``create_graph=True``，求导的过程本身也被记录，得到的梯度可以再求一次导。
+# 写上 ``create_graph=True``，求导的过程本身也被记录，如果得到的梯度仍然依赖 ``x``，就可以再求一次导。
 
 x = torch.tensor(3.0, requires_grad=True)
 (first,) = torch.autograd.grad(x**3, x, create_graph=True)
@@ -1256,6 +1278,7 @@ plt.show()
 # 越过谷底，误差反而上升，因为 :math:`f(x+h)` 与 :math:`f(x-h)` 越来越接近，相减之后剩下的主要是舍入误差，除以很小的 :math:`2h` 又把它放大。
 # float32 的有效数字少，所以谷底来得更早，也更高。
 # float32 左端的平台，是 :math:`h` 小到 :math:`f(x+h)` 与 :math:`f(x-h)` 舍入成同一个数，差恒为零，误差就是导数本身。
+# 平台右端的小峰，是还有个别点的差不为零，而差只有末位的一个单位，除以 :math:`2h` 反而偏得更多。
 # autograd 不做这样的减法，也没有 :math:`h` 要挑。
 
 ratio = errors[torch.float64][0] / errors[torch.float64][2]
@@ -1286,20 +1309,20 @@ print(f"{torch.autograd.gradcheck(curve, sample) = }")
 try:
     torch.autograd.gradcheck(half_broken, sample)
 except RuntimeError as error:
-    print(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    print(f"{type(error).__name__}: {str(error).splitlines()[0].rstrip(',')}")
 # sphinx_gallery_start_ignore
 assert not torch.autograd.gradcheck(half_broken, sample, raise_exception=False)
 # sphinx_gallery_end_ignore
 
 # %%
 # 前一个通过，后一个被当场指出。
-# 自己用 ``torch.autograd.Function`` 写求导规则时，应当先过这一关。
+# 有时要自己规定一种运算怎样求导，办法是继承 ``torch.autograd.Function`` 这个类，写出前向和反向两个方法；这时应当先过这一关。
 
 # %%
 # 选读：用钩子和 ``TORCH_LOGS`` 查看反向传播
 # --------------------------------------------
 #
-# 钩子（hook）是注册在张量、计算图节点或模块上的函数，前向或反向传播经过那里时自动被调用。
+# 钩子（hook）是注册在张量、计算图节点或网络的模块（下一页讲）上的函数，前向或反向传播经过那里时自动被调用。
 # 前面画计算图的代码就在每个节点上注册了钩子，记下反向传播沿每条边传出的梯度。
 # 下面用张量的钩子，看梯度怎样先到 ``z``，再到 ``y``。
 
@@ -1352,21 +1375,21 @@ assert torch.equal(x.grad, torch.full((2, 2), 3.0))
 #   一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
 # - 图里有释放了的中间值时，不能走第二次；通常的办法是重新做前向传播。
 # - ``no_grad`` 和 ``inference_mode`` 让一段代码不被记录，``detach()`` 返回共享内存的新张量；要改动 ``detach()`` 的结果，先 ``clone()``。
-# - 学习率决定一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
+# - 学习率乘以梯度，就是一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
 
 # %%
 # 练习
 # ----
 #
 # 1. 设 ``a = torch.tensor([2.0, 3.0], requires_grad=True)``，``b = torch.tensor([6.0, 4.0], requires_grad=True)``。
-#    ``total = (3 * a**3 - b**2).sum()`` 的计算图有几个叶节点（leaf node）？
+#    ``total = (3 * a**3 - b**2).sum()`` 的计算图有几个叶节点？
 #    先在纸上画，再用 ``walk`` 核对。
 # 2. 设 ``x = torch.ones(2, 2, requires_grad=True)``。
 #    一份笔记接着写 ``out = x ^ 3`` 和 ``out.backward()``，里面有两处错误，是哪两处？
 #    改正后 ``x.grad`` 是多少？
 # 3. 内存只放得下半个批量。
 #    怎样利用梯度累积，得到与整个批量相同的梯度？
-#    用实验里的 ``inputs`` 和 ``targets`` 试一试。
+#    用实验里的 ``inputs`` 和 ``targets`` 试一试，注意损失是平均值。
 # 4. 实验里“没有摩擦的摆”可以说得更准确：
 #    在 ``train`` 里，忘记清零与“每步清零，但把 ``momentum`` 设为某个值”效果相同。
 #    是哪个值？
@@ -1440,16 +1463,17 @@ torch.testing.assert_close(x.grad, 3 * x.detach() ** 2)
 # 练习 3 的答案
 # ^^^^^^^^^^^^^
 #
-# 对两半各做一次前向和反向传播，中间不清零。
+# 对两半各做一次前向和反向传播，中间不清零；为了简短，模型只留权重，不要偏置。
 # 均方误差是平均值，两半的样本数相等，所以每一半的损失除以 2，加起来才是整批的平均。
+# 如果模型里有的层要用到整个批量的均值和方差（例如以后会遇到的批量归一化），这样累积的结果就与整批不同。
 
 weight = torch.tensor(0.0, requires_grad=True)
 ((weight * inputs - targets) ** 2).mean().backward()
 whole = weight.grad
 
 weight.grad = None
-for half_inputs, half_targets in zip(inputs.chunk(2), targets.chunk(2)):
-    loss = ((weight * half_inputs - half_targets) ** 2).mean() / 2
+for half in (slice(0, 32), slice(32, 64)):  # 前一半，后一半
+    loss = ((weight * inputs[half] - targets[half]) ** 2).mean() / 2
     loss.backward()
 print(f"整批：{whole.item():.4f}，两半累积：{weight.grad.item():.4f}")
 torch.testing.assert_close(weight.grad, whole)

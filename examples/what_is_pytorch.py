@@ -10,6 +10,7 @@ PyTorch 的核心有三部分：张量库、自动微分（automatic differentia
 
 **需要先会**：Python 的列表、循环和函数。
 用过 NumPy 会更轻松，但不是必需。
+还没有装好 PyTorch，就先看:doc:`《安装》 </install>`。
 """
 
 # %%
@@ -19,6 +20,7 @@ PyTorch 的核心有三部分：张量库、自动微分（automatic differentia
 # 张量（tensor）是一组类型相同、排列整齐的数。
 # 零维的是标量（scalar），一维的是向量（vector），二维的是矩阵（matrix），维度（dimension）还可以更多。
 # 各维的大小依次排开，就是这个张量的形状（shape）。
+# 几何里的“三维向量”有三个分量，在这里仍是一维张量，形状是 ``(3,)``。
 # 张量很像 NumPy 的数组，另外多了两样本事：能放到 GPU 之类的加速器（accelerator）上运算；能记住自己是怎样算出来的，从而求出导数。
 # 导数是下一页的内容；稀疏张量等特殊的种类，本页不涉及。
 #
@@ -43,7 +45,7 @@ assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.te
 # 创建张量
 # --------
 #
-# 先看一种只占地方的：``torch.empty`` 分配内存，默认不写入任何数。
+# 先看 ``torch.empty``，它只分配内存，默认不写入任何数。
 # 这样的张量是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，甚至是 nan。
 # 因为这些内容无法预料，所以要先写入，再读取，例如用 ``fill_`` 把每个元素都写成同一个数。
 # f 字符串里的 ``=`` 会把式子连同它的值一起打印出来，本教程常用这种写法。
@@ -72,20 +74,20 @@ assert torch.zeros(shape, dtype=torch.long).dtype is torch.int64 and not hasattr
 
 # %%
 # 已有数据时用 ``torch.tensor``。
-# 列表里是 Python 的实数时，只要有一个写成小数，整个张量就是浮点数，默认为 ``float32``；如果全是整数，就是 ``int64``。
+# 列表里是 Python 的实数时，只要有一个写成小数，整个张量就是浮点数，默认为 ``float32``。
 #
-# **先猜一猜**：想写 ``[5.5, 3]``，却把小数点误写成逗号，得到的张量是什么形状？
+# **先猜一猜**：想写 ``[5.5, 3]``，却把小数点误写成逗号，得到的张量是什么数据类型？
 
 typo = torch.tensor([5, 5, 3])
-print(tuple(typo.shape))
+print(typo.dtype)
 
 # %%
-# 逗号多分出了一个元素，数据类型也跟着变了。
+# 逗号多分出了一个元素，列表里就全是整数；全是整数的列表得到 ``int64``。
 # 打印张量时，默认的 ``float32`` 和 ``int64`` 通常不写出来，可以用 ``dtype`` 查看：
 
 x = torch.tensor([5.5, 3])
 print(f"{x}，{x.dtype}")
-print(f"{typo}，{typo.dtype}")
+print(typo)
 # sphinx_gallery_start_ignore
 assert (x.dtype, x.shape, typo.dtype, typo.shape) == (torch.float32, (2,), torch.int64, (3,))
 assert torch.tensor([True, 2]).dtype is torch.int64 and torch.tensor([[1, 2], [3, 4.0]]).dtype is torch.float32
@@ -93,7 +95,7 @@ assert torch.tensor([True, 2]).dtype is torch.int64 and torch.tensor([[1, 2], [3
 
 # %%
 # 也可以照着已有的张量来建。
-# ``new_ones``、``new_zeros`` 要给出形状，数据类型和设备（device）沿用原张量，除非另外指定。
+# ``new_ones``、``new_zeros`` 要给出形状，数据类型和设备（device，张量放在 CPU 还是 GPU 上）沿用原张量，除非另外指定。
 # 名字以 ``_like`` 结尾的函数连形状也沿用，例如 ``zeros_like``、``ones_like``、``rand_like`` 和 ``randn_like``，其中 ``randn`` 取自标准正态分布，因此会有负数。
 
 print(f"{typo.new_ones(2).dtype = }")  # 沿用 int64
@@ -126,14 +128,16 @@ for name, tensor in examples.items():
     print(f"{name:<10}  {str(tuple(tensor.shape)):<6}  {tensor.dtype}")
 
 # %%
-# 列表里如果是 NumPy 的数，则沿用 NumPy 的类型，例如 ``np.float64`` 得到的是 ``float64``：
+# 列表里如果全是同一种 NumPy 的数，则沿用 NumPy 的类型，例如 ``np.float64`` 得到的是 ``float64``：
 
 import numpy as np
 
 print(f"{torch.tensor([1.0]).dtype = }")
 print(f"{torch.tensor([np.float64(1.0)]).dtype = }")
 # sphinx_gallery_start_ignore
-assert torch.tensor([np.float64(1.0)]).dtype is torch.float64
+for kind in (np.float16, np.float32, np.float64, np.uint8, np.int32, np.int64):
+    assert torch.tensor([kind(1)]).numpy().dtype == kind
+assert torch.tensor([np.int32(1), 2.5]).dtype is torch.float32  # 混着写就不一定沿用
 # sphinx_gallery_end_ignore
 
 # %%
@@ -201,7 +205,8 @@ assert x.size() + (1,) == torch.Size([5, 3, 1])
 # 这样的运算是按元素（element-wise）的，也就是说，对应位置上的数各自相加。
 # 下面的 ``torch.equal`` 在形状相同、每个元素也相等时给出 ``True``。
 
-x, y = torch.rand(2, 3), torch.rand(2, 3)
+x = torch.tensor([[1, 2, 3], [4, 5, 6]])
+y = torch.tensor([[10, 20, 30], [40, 50, 60]])
 print(x + y)
 print(torch.equal(torch.add(x, y), x + y), torch.equal(x.add(y), x + y))
 # sphinx_gallery_start_ignore
@@ -227,7 +232,7 @@ assert returned is y and y.data_ptr() == address and torch.equal(y, total)
 
 # %%
 # 按照 PyTorch 的约定，方法名以一个下划线为后缀（suffix）的，直接改动张量自己，例如 ``fill_``、``copy_`` 和 ``zero_``。
-# 在 Notebook 里把 ``y.add_(x)`` 运行两次，``x`` 就被加了两次。
+# 在 Notebook 里把 ``y.add_(x)`` 运行两次，``y`` 就加了两次 ``x``。
 #
 # 反过来，给元素赋值和 ``a += 1`` 没有这个后缀，也是原地的。
 # 下面的 ``alias`` 是同一个张量的另一个名字。
@@ -255,7 +260,7 @@ assert alias.tolist() == [5, 1, 1] and a.tolist() == [6, 2, 2]
 #
 # * 凡是用到这块内存的名字，都会看到改动。
 # * 按元素的原地运算，结果只能保持原来的形状和数据类型。
-# * 自动微分需要的旧值可能被覆盖，那时求导会报错，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
+# * 自动微分需要的旧值可能被覆盖，那时求导一般会报错，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
 
 # %%
 # 常见错误：把浮点数原地加到整数张量上
@@ -273,7 +278,6 @@ except RuntimeError as error:
 # **原因**：结果应当是浮点数，而 ``counts`` 的内存里只能放 ``int64``。
 #
 # **解决办法**：不用原地运算，让 PyTorch 为结果新建一个浮点张量。
-# 另外要当心，直接赋值 ``counts[0] = 0.5`` 并不报错，小数部分会被舍去。
 
 print(f"{counts + 0.5 = }")
 # sphinx_gallery_start_ignore
@@ -292,6 +296,12 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # sphinx_gallery_end_ignore
 
 # %%
+# 给元素赋值也是原地的，却不这样检查：写进整数张量的小数不报错，只留下整数部分。
+
+counts[0] = 1.9
+print(f"{counts = }")
+
+# %%
 # 不同数据类型一起运算
 # --------------------
 #
@@ -300,7 +310,8 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 #
 # * 类别不同，通常取类别高的一方的类型。
 # * 类别相同，通常取能容纳两者的类型。
-# * Python 的数，以及与一维以上的张量一起运算的零维张量，只有类别更高时才影响结果的类型。
+# * 一方是 Python 的数，只有它的类别更高时才影响结果的类型，例如整数张量加 0.5，得到默认的 ``float32``。
+# * 一方是零维张量，另一方至少一维，零维的也只有类别更高时才有影响。
 
 integer = torch.tensor([1, 1])  # int64
 single, double = torch.ones(2), torch.ones(2, dtype=torch.float64)
@@ -323,8 +334,9 @@ for one, other in ((torch.ones(2, dtype=i), torch.ones(2, dtype=j)) for i in kin
 
 # %%
 # 图片的像素常存成 ``uint8``，这种类型只能放 0 到 255。
-# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``，放不下的从 0 重新数起，也不报错。
-# 因此对像素做运算之前，要先用 ``float`` 转换成 ``float32``。
+# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``；和超出 255 时减去 256，从 0 重新数起，也不报错。
+# 因此对像素做加减之前，先用方法 ``float`` 转换成 ``float32``。
+# 名字容易混：PyTorch 的 ``float`` 指 32 位浮点数，``double`` 指 64 位，而 Python 自己的 ``float`` 是 64 位。
 
 pixels = torch.tensor([100, 150, 200], dtype=torch.uint8)
 print(f"{pixels + 100 = }")
@@ -360,7 +372,7 @@ assert (integer + half).dtype is torch.float16 and (half + half.bfloat16()).dtyp
 # 索引与切片
 # ----------
 #
-# 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同：写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点。
+# 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同：写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点；写成 ``::2``，就隔一个取一个。
 # 有一处不同，PyTorch 的切片只接收正的间隔，要颠倒顺序就用 ``flip``。
 # 下面的数，十位是行号，个位是列号，便于辨认；程序里的编号则从 0 开始。
 
@@ -451,8 +463,8 @@ mask = backup > 30
 print(mask)
 
 # %%
-# 把掩码放进方括号来读，取出的是 ``True`` 的那些位置，排成一维。
-# 挑中的位置未必有规律，所以用掩码（或者下标列表）读到的是复制出来的数据，改动它不影响原张量。
+# 把掩码写在方括号里，就取出 ``True`` 的那些位置上的数，排成一维。
+# 挑中的位置未必有规律，所以用掩码，或者用 ``backup[[0, 2]]`` 这样的下标列表，读到的是复制出来的数据，改动它不影响原张量。
 
 picked = backup[mask]
 picked[0] = 0
@@ -510,14 +522,15 @@ assert grid.flip(0).data_ptr() != grid.data_ptr()
 # --------
 #
 # 张量的方法 ``view`` 换一种形状看同一批数，得到的也是视图。
-# 没有 ``torch.view`` 这个函数。
+# 这个操作只能写成方法，没有 ``torch.view`` 这个函数。
 # 参数 ``-1`` 表示这一维的大小由元素个数推算，最多写一个。
 # 下面三个张量的首地址相同，说明没有复制。
 
-x = torch.randn(4, 4)
+x = torch.arange(16).view(4, 4)  # 0 到 15，排成四行四列
 y = x.view(16)
 z = x.view(-1, 8)
 print(x.size(), y.size(), z.size())
+print(z)
 print(f"{x.data_ptr() == y.data_ptr() == z.data_ptr() = }")
 # sphinx_gallery_start_ignore
 assert (y.shape, z.shape) == ((16,), (2, 8)) and x.data_ptr() == y.data_ptr() == z.data_ptr()
@@ -549,6 +562,8 @@ assert not hasattr(torch, "view") and torch.reshape(x, (2, 8)).shape == x.view(2
 # ^^^^^^^^^^^^^^^^^^
 #
 # 有三个常用的方法：``unsqueeze`` 插入大小为 1 的一维，``squeeze`` 把这样的一维去掉，``permute`` 按给出的顺序重排各维。
+# ``unsqueeze(0)`` 把新的一维插在最前，成为第 0 维；``permute(1, 2, 0)`` 的意思是，新的三维依次取自原来的第 1、2、0 维。
+# 三者得到的都是视图。
 # 彩色图片有红、绿、蓝三个通道（channel），有的程序把通道放在最前，有的放在最后，可以用 ``permute`` 转换。
 
 image = torch.rand(3, 32, 48)
@@ -558,6 +573,8 @@ print(f"{image.permute(1, 2, 0).shape = }")
 # sphinx_gallery_start_ignore
 assert image.unsqueeze(0).shape == (1, 3, 32, 48) and image.permute(1, 2, 0).shape == (32, 48, 3)
 assert image.unsqueeze(0).squeeze(0).shape == image.shape
+for seen in (image.unsqueeze(0), image.squeeze(0), image[:1].squeeze(0), image.permute(1, 2, 0)):
+    assert seen.untyped_storage().data_ptr() == image.untyped_storage().data_ptr()
 # sphinx_gallery_end_ignore
 
 # %%
@@ -569,12 +586,12 @@ assert image.unsqueeze(0).squeeze(0).shape == image.shape
 # 例如 ``sum(dim=0)`` 让第 0 维的下标取遍所有的值，把取到的数加起来，于是这一维从形状里消失。
 # 对矩阵来说，第 0 维的下标是行号，所以 ``dim=0`` 把各行上下相加；第 1 维的下标是列号，所以 ``dim=1`` 把一行里的数左右相加。
 
-table = torch.tensor([[1, 2, 3], [10, 20, 30]])
+table = torch.tensor([[1, 2, 3], [30, 20, 10]])
 print(f"{table.sum() = }")  # 不写 dim，全部相加
 print(f"{table.sum(dim=0) = }")
 print(f"{table.sum(dim=1) = }")
 # sphinx_gallery_start_ignore
-assert table.sum(dim=0).tolist() == [11, 22, 33] and table.sum(dim=1).tolist() == [6, 60]
+assert table.sum(dim=0).tolist() == [31, 22, 13] and table.sum(dim=1).tolist() == [6, 60]
 assert table.sum(dim=-1).equal(table.sum(dim=1))
 # sphinx_gallery_end_ignore
 
@@ -623,7 +640,7 @@ print(f"{table.sum(dim=1, keepdim=True).shape = }")
 print(f"{table.float().mean(dim=1) = }")
 print(f"{table.argmax(dim=1) = }")
 # sphinx_gallery_start_ignore
-assert table.argmax(dim=1).tolist() == [2, 2] and table.float().mean(dim=1).tolist() == [2, 20]
+assert table.argmax(dim=1).tolist() == [2, 0] and table.float().mean(dim=1).tolist() == [2, 20]
 for reduce in (torch.mean, torch.std):
     try:
         reduce(table, dim=1)
@@ -680,13 +697,13 @@ print(f"{table.ndim = }, {table.sum(dim=-1) = }")
 # ------------------------
 #
 # 一个张量由两部分组成：一段一维的存储（storage），和一份说明怎样读这段存储的元数据（metadata）。
-# 元数据里除了数据类型和形状，还有两项。
+# 元数据里除了数据类型和形状，还有读数时要用的两项。
 #
-# * 步幅（stride）每一维有一个数，说的是沿这一维走一步，要在存储里跨过几个元素。
-# * 偏移量（storage offset）说的是从存储的第几个元素开始读。
+# * 步幅（stride）每一维有一个数，说的是沿这一维走一步，要在存储里前进几个位置。
+# * 偏移量（storage offset）说的是从存储的第几个位置开始读，位置从 0 数起。
 #
 # 下面的 ``torch.arange(12)`` 是 0 到 11 这十二个整数，它们在存储里依次排开，再看成三行四列。
-# 往下走一行，要跨过一整行的数；往右走一列，只到下一个数。
+# 往下走一行，要前进一整行；往右走一列，只到下一个数。
 
 base = torch.arange(12).view(3, 4)
 print(base)
@@ -703,7 +720,7 @@ print(transposed.stride())
 
 # %%
 # 切片同样只换元数据，下面的 ``part`` 从第二列开始，取两列。
-# 用 ``untyped_storage`` 可以看到，三个张量用的是同一段存储。
+# 用 ``untyped_storage`` 可以看到，三个张量用的是同一段存储；这里不比较张量的 ``data_ptr``，因为 ``part`` 的首个元素不在存储的开头。
 
 part = base[:, 1:3]
 for tensor in (base, transposed, part):
@@ -717,7 +734,7 @@ assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 
 # %%
 # 下图最上面的一条是存储，格中的数恰好等于它所在的位置，粗框标出切片用到的位置。
-# 在本站的网页上，可以选择转置、切片、``contiguous`` 等操作，选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
+# 在本站的网页上，这幅图可以操作：选择转置、切片、``contiguous`` 等操作，再选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
 
 # 画图（strides）：看颜色，转置之后原来的一行成了一列，而上面那一条存储没有变。
 
@@ -792,8 +809,9 @@ for ax, (name, tensor, _) in zip(axes, views):
     ax.set_title(f"{name}：{kind}", fontsize=11, loc="left")
     ax.tick_params(labelsize=11)
     ax.set_yticks([0, 4, 8])
+    ax.set_ylabel("位置", fontsize=11, rotation=0, labelpad=16, va="center")
 axes[-1].set_xlabel("第几个读到（从 0 数起）", fontsize=11)
-fig.suptitle("逐行读时，每一步在存储中的位置（纵轴）", fontsize=12)
+fig.suptitle("逐行读时，每一步在存储中的位置", fontsize=12)
 plt.show()
 
 # %%
@@ -829,6 +847,7 @@ assert torch.equal(copied, transposed.contiguous().view(12))
 #
 # ``torch.cat`` 沿着已有的一维接起来，维数不变，其余各维的大小要相同。
 # ``torch.stack`` 先添一维再叠放，要求形状完全相同。
+# 两者都默认 ``dim=0``，得到的都是复制出来的数据。
 # 例如把多张同样大小的图片合成一批，用的就是 ``stack``。
 
 a, b = torch.zeros(2, 3), torch.ones(2, 3)
@@ -838,6 +857,7 @@ print(f"{torch.stack([a, b]).shape = }")
 # sphinx_gallery_start_ignore
 assert torch.cat([a, b]).shape == (4, 3) and torch.cat([a, b], dim=1).shape == (2, 6)
 assert torch.stack([a, b]).shape == (2, 2, 3)
+assert torch.cat([a]).data_ptr() != a.data_ptr() != torch.stack([a]).data_ptr()
 # sphinx_gallery_end_ignore
 
 # %%
@@ -885,7 +905,7 @@ assert (double * torch.ones(2, 2)).dtype is torch.float64
 # 选读：用 ``out=`` 把结果放进已有的内存
 # --------------------------------------
 #
-# 许多函数可以用 ``out=`` 指定结果放在哪里，形状相符时，返回的就是那个张量本身，用的是它原有的内存。
+# 许多函数可以用 ``out=`` 指定结果放在哪里，形状和数据类型都相符时，返回的就是那个张量本身，用的是它原有的内存。
 # 如果在循环里一次次计算同样形状的结果，可以反复使用同一块内存，不必每次分配。
 # 这样写的运算不能求导，所以训练时很少用到。
 
@@ -912,7 +932,7 @@ except RuntimeError as error:
 # 常见错误：``out=`` 的形状不对
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：``out=`` 给了一个形状不符、又不是空的张量，PyTorch 没有报错，只发出警告，就把那个张量改成了需要的形状。
+# **现象**：``out=`` 给了一个形状不符的张量（里面至少有一个元素），PyTorch 没有报错，只发出警告，就把那个张量改成了需要的形状。
 # 下面把警告收集起来，只打印第一句。
 
 import warnings
@@ -958,9 +978,9 @@ assert (table + row).shape == (side + row).shape == (5, 3)
 # sphinx_gallery_end_ignore
 
 # %%
-# 第一行里只有右边的 ``row`` 被重复，第二行里两边都被重复。
+# 第一个式子里只有右边的 ``row`` 被重复，第二个式子里两边都被重复。
 # 下图里没有着色的格子并没有真的存下来，广播不为它们分配内存。
-# 在本站的网页上，可以换上别的形状，看两个形状怎样从右边对齐，哪一维合不上。
+# 在本站的网页上，这幅图可以操作：换上别的形状，看两个形状怎样从右边对齐，哪一维合不上。
 
 # 画图（broadcasting）：着色的是原有的数，没有着色的是重复使用的，右边是结果。
 
@@ -995,8 +1015,6 @@ plt.show()
 #     5  1  3
 #        4  3
 #
-# 第二个形状的左边补 1，成为 ``(1, 4, 3)``，然后逐维比较。
-#
 # **先猜一猜**：结果是什么形状？
 
 print(tuple((torch.rand(5, 1, 3) + torch.rand(4, 3)).shape))
@@ -1017,8 +1035,10 @@ for left in itertools.product((0, 1, 2, 3), repeat=3):
 # sphinx_gallery_end_ignore
 
 # %%
+# 第二个形状的左边补 1，成为 ``(1, 4, 3)``，再逐维比较，每一维都合得上。
+#
 # 前面的 ``keepdim=True`` 在这里派上用场。
-# 例如要把每一行除以这一行的和，和的形状要是 ``(5, 1)``，才能与 ``(5, 3)`` 合得上；如果消失成 ``(5,)``，右边对齐的就是 5 和 3，合不上。
+# 例如要把每一行除以这一行的和，求得的和必须是 ``(5, 1)`` 的形状，才能与 ``(5, 3)`` 合得上；如果不写 ``keepdim=True``，得到 ``(5,)``，右边对齐的就是 5 和 3，合不上。
 
 share = table / table.sum(dim=1, keepdim=True)
 print(f"{share[0] = }")
@@ -1050,7 +1070,7 @@ assert stretched.stride() == (0, 1) and stretched.data_ptr() == row.data_ptr()
 # 常见错误：形状无法广播
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：想让 ``a`` 的每一行与 ``b`` 的每一行相加，程序报错，报错里的 ``dimension 0`` 就是合不上的那一维。
+# **现象**：想让 ``a`` 的每一行与 ``b`` 的每一行相加，程序报错，报错里的 ``non-singleton dimension 0`` 就是合不上的那一维，``non-singleton`` 指大小不是 1。
 
 a, b = torch.rand(5, 3), torch.rand(4, 3)
 try:
@@ -1075,9 +1095,9 @@ assert pairs.shape == (5, 4, 3) and all(pairs[i, j].equal(a[i] + b[j]) for i in 
 # ----------
 #
 # 张量只含一个元素时，不论几维，都可以用 ``item`` 取出对应的 Python 数。
-# 打印张量默认最多显示四位小数，``item`` 给出的位数更多，但不因此更准。
+# 打印张量默认最多显示四位小数，``item`` 往往给出更多位，但不因此更准。
 
-x = torch.randn(1)
+x = torch.tensor([2 / 3])
 print(x)
 print(x.item())
 # sphinx_gallery_start_ignore
@@ -1086,7 +1106,7 @@ assert type(torch.tensor(1).item()) is int and type(torch.tensor([[True]]).item(
 # sphinx_gallery_end_ignore
 
 # %%
-# 张量在 GPU 上时，``item`` 要等排在前面的运算都做完，在循环里频繁调用会拖慢程序。
+# GPU 上的运算一般是先排队，程序不等结果就往下走；``item`` 要把数取回来，只能等排在前面的运算都做完，所以在循环里频繁调用会拖慢程序。
 #
 # 张量有多个元素时，先聚合成一个数，或者取其中一个，再用 ``item``；想要全部的数，用 ``tolist``。
 
@@ -1150,7 +1170,7 @@ assert b.dtype == np.float32 and (b == 2).all() and np.shares_memory(a.numpy(), 
 
 a = np.ones(5)
 b = torch.from_numpy(a)
-np.add(a, 1, out=a)
+a += 1
 print(a)
 print(b)
 # sphinx_gallery_start_ignore
@@ -1212,7 +1232,7 @@ middle = {"fontsize": 11, "ha": "center", "va": "center", "linespacing": 1.35}
 ax.add_patch(plt.Rectangle((7, 2.7), 3, 2.6, facecolor=to_rgba("C0", 0.3), **box))
 ax.text(8.5, 4, "array\n的内存", **middle)
 for y, (name, shared) in zip(range(5, -1, -1), shares.items()):
-    ax.text(0, y, name, fontsize=11, va="center")
+    ax.text(5.9, y, name, fontsize=11, ha="right", va="center")
     ax.plot([6.1, 7], [y, y], color="C0" if shared else "0.4", linewidth=2)
     if not shared:
         ax.add_patch(plt.Rectangle((7, y - 0.32), 3, 0.64, facecolor="none", **box))
@@ -1261,7 +1281,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：NumPy 的运算不会被记录下来，导数会在这里断开，所以 PyTorch 要你明说。
+# **原因**：NumPy 的运算不会被记录下来，求导时无法经过这些运算往回算，所以 PyTorch 要你明确地写出来。
 #
 # **解决办法**：先用 ``detach`` 得到一个不参与求导的张量，再转换成数组。
 # 这样得到的数组仍然与原张量共享内存，往里写数可能使求出的导数出错，而且没有提示，所以要改动数组时再复制一次。
@@ -1283,7 +1303,8 @@ assert leaf.grad[0] == 200  # 应为 2，没有报错
 #
 # 张量放在哪里，运算一般就在哪里进行。
 # ``torch.accelerator`` 是各种加速器的统一入口，例如英伟达的 CUDA、苹果的 MPS、英特尔的 XPU。
-# 下面的写法在有没有加速器的机器上都能用，输出取决于运行它的机器。
+# 不论有没有加速器，下面的写法都能用，输出取决于运行它的机器。
+# 打印时只取 ``type``，也就是设备的种类；有多块 GPU 时，设备还有编号。
 
 device = torch.device("cpu")
 if torch.accelerator.is_available():
@@ -1307,14 +1328,14 @@ assert z.device.type == device.type
 # sphinx_gallery_end_ignore
 
 # %%
-# 要把 ``to`` 得到的张量赋给变量，因为原来的张量不会搬动；如果设备和数据类型都不用变，得到的就是原来的张量自己。
+# 要把 ``to`` 得到的张量赋给变量，因为原来的张量不会搬动；如果设备和数据类型都不用变，默认得到的就是原来的张量自己。
 # ``to`` 还能同时改设备和数据类型：
 
 z = z.to("cpu")
 print(f"{z.to('cpu') is z = }")
 print(f"{z.to('cpu', torch.double).dtype = }")
 # sphinx_gallery_start_ignore
-assert z.to("cpu") is z and z.float() is z and z.to("cpu", torch.double).dtype is torch.float64
+assert z.to("cpu") is z and z.to("cpu", copy=True) is not z and z.float() is z and z.to("cpu", torch.double).dtype is torch.float64
 # sphinx_gallery_end_ignore
 
 # %%
@@ -1325,10 +1346,16 @@ assert z.to("cpu") is z and z.float() is z and z.to("cpu", torch.double).dtype i
 #    现在这样写仍然有效，只是用不到 MPS、XPU 等别的加速器。
 
 # %%
+# 选读：没有加速器时的报错
+# ------------------------
+#
+# 在没有加速器的机器上照搬别人的程序，常会遇到下面的报错。
+
+# %%
 # 常见错误：以为有加速器，其实没有
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：没有确认就写了 ``to("cuda")``，运行时报错，尽管 ``current_accelerator`` 可能给出了一种加速器。
+# **现象**：没有确认就写了 ``to("cuda")``，运行时报错，而 ``current_accelerator`` 明明可能给出了一种加速器。
 
 print(f"{torch.accelerator.current_accelerator() = }")
 print(f"{torch.accelerator.is_available() = }")
@@ -1339,13 +1366,13 @@ except (RuntimeError, AssertionError) as error:
     print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
 
 # %%
-# **原因**：直接调用 ``current_accelerator``，得到的是这份 PyTorch 为哪种加速器编译，而不是这台机器有没有；只含 CPU 的安装包给出 ``None``。
+# **原因**：直接调用 ``current_accelerator``，问的是“这份 PyTorch 是为哪种加速器编译的”，不问这台机器上有没有；只含 CPU 的安装包没有为哪一种编译，就给出 ``None``。
 # 报错的文字因机器而异，例如带 CUDA 的安装包找不到驱动时，说 ``Found no NVIDIA driver``；不含 CUDA 的安装包，例如 Windows 上直接用 pip 装的，说 ``Torch not compiled with CUDA enabled``，要用英伟达的 GPU 就得换安装包。
 #
-# **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``，没有加速器时得到的就是 ``None``。
+# **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``，连同这台机器一起检查，没有可用的加速器就得到 ``None``。
 
 checked = torch.accelerator.current_accelerator(check_available=True)
-print(f"{(checked is not None) == torch.accelerator.is_available() = }")
+print(f"{checked = }")
 # sphinx_gallery_start_ignore
 assert (checked is not None) == torch.accelerator.is_available()
 # sphinx_gallery_end_ignore
@@ -1359,7 +1386,7 @@ assert (checked is not None) == torch.accelerator.is_available()
 # * 类型不同的数相加，先看类别，后看位数。
 # * 整数和切片索引、转置、``view`` 得到视图；用掩码读取和 ``clone`` 得到复制的数据；``reshape`` 两种都可能。
 # * ``sum(dim=k)`` 让第 k 维消失，``keepdim=True`` 让它变成 1。
-# * 步幅是沿一维走一步，在存储里要跨过的元素个数。
+# * 步幅是沿一维走一步，在存储里要前进的位置数。
 # * 广播时向右对齐，每一维要么相等，要么其中一个是 1。
 # * ``numpy``、``from_numpy`` 和 ``as_tensor`` 可以共享内存，``torch.tensor`` 总是复制。
 
@@ -1379,12 +1406,13 @@ print(f"{torch.from_numpy(x.numpy()).data_ptr() == x.data_ptr() = }")
 # ----
 #
 # 1. 不运行，先说出 ``torch.ones(3, 1, 2) + torch.ones(4, 1)`` 的形状。
-#    再看 ``torch.ones(3, 2) + torch.ones(3)``：为什么不行，怎样改才能让每一行加上自己的那个数？
+#    再看 ``torch.ones(3, 2) + torch.ones(3)``：为什么不行，怎样改才能让第 i 行加上第 i 个数？
 # 2. 设 ``x = torch.arange(12).view(3, 4)``，``y = x[:, ::2]``，其中 ``::2`` 表示隔一列取一列。
 #    ``y`` 的步幅是多少？
-#    ``y.view(-1)`` 行不行？
+#    ``y.view(-1)`` 行不行（提示：逐行读 ``y``，每一步在存储里前进几个位置）？
 #    执行 ``y.zero_()`` 之后，``x`` 是什么样子？
 # 3. 给定 ``data = torch.rand(5, 3)``，不用循环，把每一列变成均值 0、标准差 1；再对每一行做同样的事。
+#    标准差用 ``std``，默认除以个数减 1。
 # 4. ``torch.as_tensor(array, dtype=torch.float32)`` 与 ``array`` 共享内存吗？
 #    分 ``array`` 是 ``float64`` 和 ``float32`` 两种情况回答。
 
@@ -1409,8 +1437,8 @@ assert (torch.ones(3, 1, 2) + torch.ones(4, 1)).shape == (3, 4, 2)
 # 练习 2 的答案
 # ^^^^^^^^^^^^^
 #
-# 隔一列取一列，往右走一步要跨过的元素多了一倍，往下走一步不变。
-# 逐行读 ``y``，在存储里每次都跨过两个位置，换行时也一样；间隔固定，所以 ``y`` 虽不连续，``view(-1)`` 仍然行得通。
+# 隔一列取一列，往右的步幅变成两倍，往下的步幅不变。
+# 逐行读 ``y``，在存储里每次都前进两个位置，换行时也一样；间隔固定，所以 ``y`` 虽不连续，``view(-1)`` 仍然行得通。
 # 因为 ``y`` 是视图，清零会改动 ``x`` 的那两列。
 
 x = torch.arange(12).view(3, 4)

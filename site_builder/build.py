@@ -34,6 +34,10 @@ FULL = 20
 NOT_PUBLISHED = {"_sources", ".buildinfo", "objects.inv", "sg_execution_times.html"}
 
 
+class Interrupted(BaseException):
+    """有人要构建停下。不是 KeyboardInterrupt：Sphinx 会接住那个，当作普通的错误。"""
+
+
 class BuildError(Exception):
     """构建没有成功；信息说明哪里不对、怎么办。"""
 
@@ -169,7 +173,7 @@ def lock() -> None:
 
 
 def interrupted(signum: int, frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
+    raise Interrupted
 
 
 def main() -> None:
@@ -179,7 +183,7 @@ def main() -> None:
     parser.add_argument("--stage", metavar="模式", help="只备好源文件")
     parser.add_argument("--shard", type=shard, metavar="第几份/共几份", help="只执行一部分示例，例如 1/2")
     options = parser.parse_args()
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), interrupted)
     try:
@@ -190,7 +194,7 @@ def main() -> None:
         execute_shard(*options.shard) if options.shard else build(options.mode, options.clean)
     except BuildError as error:
         sys.exit(f"错误：{error}")
-    except KeyboardInterrupt:
+    except Interrupted:
         sys.exit("\n已中断。build/html 没有动；再运行一次会接着做。")
     except OSError as error:
         sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。build/html 没有动。")

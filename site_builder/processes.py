@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 #: 子进程由这个环境变量得知读端的描述符；它再起的进程由 `MARK` 认出来，换了进程组也一样。
 PIPE = "SITE_BUILDER_PIPE"
@@ -24,9 +24,13 @@ _DROPPED = ("PYTHON", "TORCH", "OMP_", "MKL_", "KMP_", "MPL", "NUMPY", "CUBLAS",
 
 
 class Child:
-    """一个子进程；`end` 结束它和它起的一切。`inherited` 是要交给它的描述符（构建的锁）。"""
+    """一个子进程；`end` 结束它和它起的一切。
+
+    `inherited` 是要交给它的描述符（构建的锁），`running` 是还没有结束的各个子进程。
+    """
 
     inherited: tuple[int, ...] = ()
+    running: ClassVar[set["Child"]] = set()
 
     def __init__(self, command: Sequence[str], output: IO[str], cwd: Path | None = None) -> None:
         self.mark = uuid.uuid4().hex
@@ -40,6 +44,7 @@ class Child:
             )  # fmt: skip
         finally:
             os.close(read)
+        self.running.add(self)
 
     def wait(self, seconds: float) -> int:
         """等它结束，返回退出码；超过 `seconds` 秒抛出 subprocess.TimeoutExpired。"""
@@ -49,12 +54,26 @@ class Child:
         """结束它、它的进程组，和它起的、自己另立了进程组的。"""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        for environ in Path("/proc").glob("[0-9]*/environ"):  # 没有 /proc 的系统上只管进程组
-            with contextlib.suppress(OSError):
-                if f"{MARK}={self.mark}".encode() in environ.read_bytes():
-                    os.kill(int(environ.parent.name), signal.SIGKILL)
+        kill_marked(self.mark)
         self.process.wait()
-        os.close(self._write)
+        if self in self.running:
+            self.running.remove(self)
+            os.close(self._write)
+
+
+def end_all() -> None:
+    """构建被打断：结束全部子进程。"""
+    for child in list(Child.running):
+        child.end()
+
+
+def kill_marked(mark: str) -> None:
+    """结束带着这个记号的进程，除了自己；没有 /proc 的系统上什么也不做。"""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        number = int(environ.parent.name)
+        with contextlib.suppress(OSError):
+            if number != os.getpid() and f"{MARK}={mark}".encode() in environ.read_bytes():
+                os.kill(number, signal.SIGKILL)
 
 
 def follow_parent() -> None:
@@ -66,4 +85,5 @@ def follow_parent() -> None:
 
 def _wait_for_end(pipe: int) -> None:
     os.read(pipe, 1)
+    kill_marked(os.environ[MARK])
     os.killpg(os.getpgid(0), signal.SIGKILL)

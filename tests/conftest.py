@@ -4,7 +4,7 @@ import functools
 import gzip
 import http.server
 import os
-import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -48,8 +48,7 @@ def site():
 @pytest.fixture(scope="session")
 def tutorials():
     """教程的次序，取自 conf.py。"""
-    block = re.search(r"^tutorials = \[(.*?)\]", (ROOT / "conf.py").read_text("utf-8"), re.S | re.M)[1]
-    return re.findall(r'"(\w+)"', block)
+    return runpy.run_path(str(ROOT / "conf.py"))["tutorials"]
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -195,17 +194,17 @@ def checkout(folder):
 
 
 class TinySite:
-    """一个最小的项目：本项目的 conf.py、扩展和工具，加上测试自己的示例和页面。"""
+    """一个最小的项目：本项目的 conf.py 和 site_builder，加上测试自己的示例和页面；`settings` 接在 conf.py 后面。"""
 
-    def __init__(self, folder, examples, pages=None):
+    def __init__(self, folder, examples, pages=None, settings=""):
         self.folder = folder
+        skipped = shutil.ignore_patterns("node_modules", "__pycache__")
         for name in ("docs/_static", "docs/_templates", "docs/locales", "site_builder"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+            shutil.copytree(ROOT / name, folder / name, ignore=skipped)
         (folder / "site_builder/node/node_modules").symlink_to(ROOT / "site_builder/node/node_modules")
         conf = (ROOT / "conf.py").read_text("utf-8")
-        conf = re.sub(r"^tutorials = \[.*?\]", f"tutorials = {list(examples)!r}", conf, flags=re.S | re.M)
-        conf = re.sub(r"^redirects = \{.*?^\}", "redirects = {}", conf, flags=re.S | re.M)
-        self.write("conf.py", conf)
+        own = f"\ntutorials = {list(examples)!r}\nexecute_first = []\nredirects = {{}}\nhands_out = {{}}\n{settings}"
+        self.write("conf.py", conf + own)
         for name, text in examples.items():
             self.write(f"examples/{name}.py", text)
         shutil.copy(ROOT / "examples/GALLERY_HEADER.rst", folder / "examples/GALLERY_HEADER.rst")
@@ -240,6 +239,23 @@ class TinySite:
             encoding="utf-8",
             timeout=600,
         )
+
+    def start(self, *options, **settings):
+        """在后台运行构建，自成一个进程组；返回 Popen。"""
+        return subprocess.Popen(
+            [sys.executable, "-m", "site_builder.build", *options],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            **settings,
+        )
+
+    def record(self, name):
+        """示例 `name` 存下的结果所在的文件。"""
+        return self.folder / f"build/outputs/{name}/record.json"
 
     def published(self):
         """已发布网站的 {相对路径: 内容}。"""

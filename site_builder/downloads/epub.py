@@ -144,6 +144,8 @@ class Book:
     def image(self, docname: str, source: str) -> str:
         """收进一幅图，返回它在书里的路径；SVG 以外的都换成 PNG。"""
         path = (self.outdir / docname).parent / unquote(source)
+        if not path.is_file():  # 缺图另有一条警告，不会发布
+            return source
         if path.suffix == ".svg":
             name, content = f"images/{path.name}", path.read_bytes()
         else:

@@ -1,6 +1,7 @@
 """示例画的图：要有中文标题，不能是空的；存成无损 WebP。"""
 
 import re
+import sys
 from typing import Any
 
 from sphinx_gallery import scrapers
@@ -12,6 +13,8 @@ class ExampleError(Exception):
 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
     """Sphinx-Gallery 的图像抓取函数，返回图的 reStructuredText；不合约定时抛出 ExampleError。"""
+    if "matplotlib.pyplot" not in sys.modules:
+        return ""
     import matplotlib.pyplot as plt
 
     for number in plt.get_fignums():

@@ -21,7 +21,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from site_builder.gallery import patches, reuse
-from site_builder.processes import Child
+from site_builder.processes import Child, end_all
 
 #: 叫停以后再等多少秒，就结束进程。
 GRACE = 20
@@ -41,7 +41,13 @@ def execute(app: Sphinx) -> None:
             wanted = [name for name in config.execute_only or config.tutorials if not _current(name, keys[name])]
             wanted.sort(key=lambda name: name not in config.execute_first)
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                problems = dict(zip(wanted, pool.map(lambda name: _run(app, name, sources, keys[name]), wanted)))
+                try:
+                    found = list(pool.map(lambda name: _run(app, name, sources, keys[name]), wanted))
+                except BaseException:  # 被打断：不等示例跑完
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    end_all()
+                    raise
+        problems = dict(zip(wanted, found, strict=True))
         for name, found in problems.items():
             for line, text in found:
                 log.warning("示例 examples/%s.py 第 %s 行：%s", name, line, text)

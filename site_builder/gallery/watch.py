@@ -81,7 +81,8 @@ class Watch:
                 self.note(f"子进程的退出码是 {child.unseen()}，没有人看：{str(child.args)[:80]}")
         for block, output in zip(blocks, outputs, strict=True):
             if block.type == "code":
-                self.problems += [(block.lineno, text) for text in self._wrong(block.content, output)]
+                first = block.lineno + len(block.content) - len(block.content.lstrip("\n"))
+                self.problems += [(first, text) for text in self._wrong(block.content, output)]
         if sum(map(len, outputs)) > PAGE_LIMIT:
             self.problems.append((0, f"全篇的输出超过 {PAGE_LIMIT} 个字符"))
 
@@ -156,6 +157,8 @@ class Watch:
 
     def _watch_show(self) -> None:
         """``plt.show()`` 时没有图：图已经关了，或者没有画。"""
+        if "matplotlib" not in sys.modules:  # worker 只在示例用到时导入
+            return
         import matplotlib.pyplot as plt
 
         show = plt.show
@@ -192,9 +195,7 @@ def prints(code: str) -> bool:
 
 def own_names() -> list[tuple[str, str]]:
     """这台机器的路径和名字：不该印在页面上。太短、太平常的不算。"""
-    names = [
-        ("这台机器的路径", str(path))
-        for path in (Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix))
-    ]
+    folders = (Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix))
+    names = [("这台机器的路径", f"{folder}/") for folder in folders]
     names += [("这台机器的名字", platform.node()), ("用户名", getpass.getuser())]
     return [(what, text) for what, text in names if len(text) > 4]

@@ -10,7 +10,6 @@ import os
 import pickle
 import signal
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ def main(folder: Path) -> None:
     request = pickle.loads((folder / "request.pickle").read_bytes())
     name, conf = request["name"], request["gallery_conf"]
     limit(request["seconds"])
-    reset()
+    script = (folder / f"examples/{name}.py").read_text("utf-8")
+    reset_matplotlib("matplotlib" in script)
+    reset_torch("torch" in script)
     watch = Watch(folder / "progress")
     watch.start()
     conf["src_dir"], conf["show_memory"] = str(folder / "docs"), watch.cell
@@ -70,20 +71,29 @@ def limit(seconds: int) -> None:
     signal.alarm(seconds)
 
 
-def reset() -> None:
-    """固定线程数、种子和字体。
+def reset_matplotlib(used: bool) -> None:
+    """不开窗口；图里的汉字用思源黑体。没有用到就不导入，省下近一秒。"""
+    if not used:
+        return
+    import matplotlib
+    import pylopdf_fonts_zh_cn
+    from matplotlib import font_manager
+
+    matplotlib.use("agg")
+    font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
+
+
+def reset_torch(used: bool) -> None:
+    """固定线程数与种子。没有用到就不导入，省下两三秒。
 
     CIFAR-10 的内容在准备时已经核对；来自 npm 的文件与官方的 pickle 字节不同，所以让 torchvision 不再比对 md5，
     就像它为 CIFAR-100 换一张表那样。
     """
-    import matplotlib
-    import pylopdf_fonts_zh_cn
+    if not used:
+        return
     import torch
-    from matplotlib import font_manager
     from torchvision.datasets import CIFAR10
 
-    matplotlib.use("agg")
-    font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
     torch.set_num_threads(1)
     torch.set_warn_always(True)
     torch.manual_seed(0)
@@ -93,5 +103,4 @@ def reset() -> None:
 
 
 if __name__ == "__main__":
-    time.tzset() if hasattr(time, "tzset") else None
     main(Path(sys.argv[1]))

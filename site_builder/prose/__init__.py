@@ -3,7 +3,7 @@
 from sphinx.application import Sphinx
 
 from site_builder import nodes
-from site_builder.prose import anchors, cards, folds, glossary, lines, mathematics, pitfalls, terms
+from site_builder.prose import anchors, boundaries, cards, folds, glossary, lines, mathematics, pitfalls, terms
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -12,6 +12,8 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_transform(folds.MarkTitles)
     app.add_transform(folds.MarkCells)
     app.add_transform(lines.JoinChineseLines)
+
+    app.connect("doctree-read", boundaries.check)
 
     app.add_node(nodes.fold, html=(folds.visit_fold, folds.depart_fold))
     app.add_node(nodes.summary, html=(folds.visit_summary, folds.depart_summary))

@@ -132,7 +132,7 @@ def test_page_in_markdown(site):
     ):
         assert wanted in text
     assert (site / "_images/picture.webp").is_file()
-    link = re.search(r"\[数据\]\(([^)]+)\)", read(site / "downloads.md"))[1]
+    link = re.search(r"\[`数据`\]\(([^)]+)\)", read(site / "downloads.md"))[1]
     assert read(site / link) == "1\n"
     assert {path.relative_to(site).as_posix() for path in site.rglob("*.md")} == {
         name.replace(".rst", ".md") for name in FILES if name.endswith(".rst")

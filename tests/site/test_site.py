@@ -10,6 +10,8 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from conftest import ROOT
 
+from site_builder.downloads import scripts
+
 # 每页必须出现在输出里的文字：不随种子变化的结果（共享的覆盖表逐行列出它们教什么）。
 OUTPUTS = {
     "what_is_pytorch": [
@@ -194,7 +196,7 @@ def test_downloads_are_the_executed_code(site, tutorials):
         links = re.findall(r'href="([^"]+)"', box)
         assert [link.rsplit(".", 1)[1] for link in links][:2] == ["py", "ipynb"]
         script = (site / "tutorials" / links[0]).resolve().read_text("utf-8")
-        assert script == (ROOT / f"examples/{name}.py").read_text("utf-8")
+        assert script == scripts.for_reader((ROOT / f"examples/{name}.py").read_text("utf-8"), name)
         notebook = json.loads((site / "tutorials" / links[1]).resolve().read_text("utf-8"))
         assert notebook["nbformat"] == 4
         cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
@@ -263,6 +265,8 @@ def test_nothing_unused_in_the_site(site):
         "_headers": "主机从它读响应头",
         "robots.txt": "搜索引擎找它",
         "sitemap.xml": "搜索引擎找它",
+        "llms.txt": "读网页不方便的程序找它，它列出全部 .md",
+        **{path.relative_to(site).as_posix(): "llms.txt 列出它" for path in site.rglob("*.md")},
         **{f"{name}.html": "原站的网址，读者的收藏夹里有" for name in OLD_ADDRESSES},
     }
     used = {"index.html"}
