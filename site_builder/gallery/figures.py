@@ -24,8 +24,6 @@ from site_builder import palette
 DRAWING = "# 画图"
 #: 图 1 英寸在网页上是多少像素；照片存成两倍大。
 PIXELS = 96
-#: 深色的底上，半透明的填色要更淡，字才看得清。
-FAINTER = 0.7
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -130,7 +128,7 @@ def save(figure: Any, path: Path) -> list[Path]:
         for name, dark in zip(pair, (False, True), strict=True):
             kept = (pixels != around).any(axis=-1)
             found = on_paper(recolour_pixels(pixels, kept, dark=dark), dark=dark)
-            Image.fromarray(found).save(name, lossless=True, method=6)
+            Image.fromarray(found).save(name, lossless=True)
         return pair
     for image in images:
         image.set_interpolation("none")  # 原来的像素，由浏览器放大
@@ -224,7 +222,8 @@ def _restyle(pairs: dict[str, str], tag: str, dark: bool) -> dict[str, str]:
     if dark and tag != f"{_SVG}text" and pairs.get("fill") != "none":
         for name in ("opacity", "fill-opacity"):
             if name in found:
-                found[name] = f"{float(found[name]) * FAINTER:g}"
+                alpha = float(found[name])
+                found[name] = f"{alpha * (1 - alpha / 2) if alpha < 1 else 1:g}"  # 浓的填色更淡，字才看得清
     return found
 
 

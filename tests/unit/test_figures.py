@@ -12,7 +12,7 @@ from matplotlib import font_manager
 from PIL import Image
 
 from site_builder import palette
-from site_builder.gallery import figures
+from site_builder.gallery import figures, reuse
 
 matplotlib.use("agg")
 font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
@@ -211,3 +211,18 @@ def test_wrong_figures(plt, tmp_path):
         with pytest.raises(figures.ExampleError, match=f"第 7 行起的代码画的图.*{said}"):
             scrape(tmp_path)
         assert not plt.get_fignums()
+
+
+def test_another_colour_draws_again(monkeypatch, tmp_path):
+    """图的颜色、字体变了，记下的结果就不能沿用；别的样式变了，照旧。"""
+    before = reuse.surroundings({})
+    text = palette.TOKENS.read_text("utf-8")
+    monkeypatch.setattr(palette, "TOKENS", tmp_path / "tokens.css")
+    for old, new, same in (
+        ("#2f6fb0", "#2f6fb1", False),
+        ('--cjk: "PingFang SC"', '--cjk: "Heiti TC"', False),
+        ("--column: 44rem", "--column: 40rem", True),
+    ):
+        assert old in text
+        palette.TOKENS.write_text(text.replace(old, new), "utf-8")
+        assert (reuse.surroundings({}) == before) is same, old
