@@ -7,12 +7,16 @@ import matplotlib
 import numpy as np
 import pylopdf_fonts_zh_cn
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from lxml import etree
 from matplotlib import font_manager
 from PIL import Image
 
 from site_builder import palette
 from site_builder.gallery import figures, reuse
+from site_builder.nodes import drawing
+from site_builder.prose import folds
 
 matplotlib.use("agg")
 font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
@@ -226,3 +230,21 @@ def test_another_colour_draws_again(monkeypatch, tmp_path):
         assert old in text
         palette.TOKENS.write_text(text.replace(old, new), "utf-8")
         assert (reuse.surroundings({}) == before) is same, old
+
+
+def test_both_versions_go_into_the_figure():
+    """画图的格子后面的两幅图都放进图里，docutils 的提示不碍事；后面的文字留在原处。"""
+    code = nodes.literal_block("", "# 画图：说明。\nplt.show()", language="Python")
+    images = [nodes.image(uri=f"{theme}.svg") for theme in ("light", "dark")]
+    document = new_document("one.rst")
+    document += [
+        code,
+        nodes.system_message("", level=1),
+        *images,
+        nodes.comment("", "下一格"),
+        nodes.paragraph("", "文"),
+    ]
+    folds.MarkCells(document).apply()
+    (figure,) = document.findall(drawing)
+    assert [image["uri"] for image in figure.findall(nodes.image)] == ["light.svg", "dark.svg"]
+    assert [node.tagname for node in document.children] == ["drawing", "system_message", "comment", "paragraph"]
