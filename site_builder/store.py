@@ -62,6 +62,8 @@ class Results:
     cards: dict[tuple[str, ...], str] = field(default_factory=dict)
     #: 全站的次序：(页名, 是不是教程, 标题)，首页不在内（look.navigation）。
     order: list[tuple[str, bool, str]] = field(default_factory=list)
+    #: 互动图的脚本和数据的摘要（explorables）。
+    explorables: str = ""
 
 
 def pages(env: BuildEnvironment) -> dict[str, Page]:
@@ -108,4 +110,4 @@ def rewrite_summaries(
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_env_collector(Collector)
     app.connect("env-get-outdated", rewrite_summaries)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}
