@@ -8,7 +8,7 @@ from typing import Any
 from conftest import ROOT, serve, watch
 
 PAGE = """<!doctype html>
-<html lang="zh-CN" data-theme="{theme}"><head><meta charset="utf-8"><title>互动图</title>
+<html lang="zh-CN" data-theme="{theme}"><head><meta charset="utf-8"><title>互动图</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 {styles}</head><body><main><article><section><h1>互动图</h1>

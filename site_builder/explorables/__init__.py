@@ -15,7 +15,7 @@ from site_builder.explorables import publish
 MODULES: dict[str, list[str]] = {
     "autograd_automatic_differentiation": ["learning_rate"],
     "neural_networks": ["convolution"],
-    "training_a_classifier": ["kernels"],
+    "training_a_classifier": ["kernels", "classifier", "confusion"],
 }
 
 
