@@ -53,6 +53,15 @@ def said(page) -> str:
     return page.locator("figure output.said").inner_text()
 
 
+def until(page, expression: str, argument: Any = None) -> None:
+    """等到 `expression` 成立，最多十秒；Playwright 自己的等法要 eval，内容策略不许。"""
+    for _ in range(100):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"等了十秒，{expression} 还是不成立；现在说的是：{said(page)}")
+
+
 def fault_list(page) -> list[str]:
     """axe 找到的毛病。"""
     page.evaluate((ROOT / "site_builder/node/node_modules/axe-core/axe.min.js").read_text("utf-8"))

