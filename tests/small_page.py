@@ -8,7 +8,7 @@ from typing import Any
 from conftest import ROOT, serve, watch
 
 PAGE = """<!doctype html>
-<html lang="zh-CN" data-theme="{theme}"><head><meta charset="utf-8"><title>互动图</title>
+<html lang="zh-CN" data-theme="{theme}"><head><meta charset="utf-8"><title>互动图</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 {styles}</head><body><main><article><section><h1>互动图</h1>
@@ -51,6 +51,15 @@ def ways(folder: Path, page: Path):
 
 def said(page) -> str:
     return page.locator("figure output.said").inner_text()
+
+
+def until(page, expression: str, argument: Any = None) -> None:
+    """等到 `expression` 成立，最多十秒；Playwright 自己的等法要 eval，内容策略不许。"""
+    for _ in range(100):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"等了十秒，{expression} 还是不成立；现在说的是：{said(page)}")
 
 
 def fault_list(page) -> list[str]:

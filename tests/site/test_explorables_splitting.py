@@ -135,7 +135,7 @@ def test_keyboard_alone_over_http_and_from_a_folder(browser, folder, theme, widt
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         small = "n => [...n.querySelectorAll('button, select, .choices label, .check, input[type=range]')].filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).length"
         assert page.locator(".explorable").evaluate(small) == 0
-        page.wait_for_function("location.search.includes('splitting.step')")
+        small_page.until(page, "location.search.includes('splitting.step')")
         again, _ = small_page.opened(browser, page.url, width)
         assert small_page.said(again) == small_page.said(page)
         again.context.close()
