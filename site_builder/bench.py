@@ -160,7 +160,8 @@ def bytes_of_pages(browser):
         page.goto(f"{address}tutorials/{path.name}", wait_until="networkidle")
         opened = (len(sizes), round(sum(sizes) / 1000))
         page.evaluate(
-            "Promise.all([...document.images].map((image) => { image.loading = 'eager'; return image.decode(); }))"
+            "Promise.all([...document.images].filter((image) => image.offsetParent)"
+            ".map((image) => { image.loading = 'eager'; return image.decode(); }))"
         )
         page.wait_for_timeout(300)
         rows[path.stem] = {

@@ -232,6 +232,7 @@ def test_printing(browser, server):
     context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(server + "tutorials/autograd_automatic_differentiation.html")
+    page.mouse.move(200, 200)
     page.wait_for_function(
         """() => { const state = (family) => [...document.fonts].filter((f) => f.family === family && f.status === 'loaded').length;
         return state('KaTeX_Main') && state('KaTeX_Math') && state('KaTeX_Size2'); }"""

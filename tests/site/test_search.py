@@ -38,9 +38,9 @@ QUERIES = {
     "形状": [(WHAT, "改变形状")],
     "切片": [(WHAT, "索引与切片")],
     "reshape": [(WHAT, "对转置之后的张量用 view")],
-    "numpy": [(WHAT, "和 NumPy 之间的桥")],
+    "numpy": [(WHAT, "与 NumPy 数组共享内存")],
     "张量转numpy": [(WHAT, "NumPy"), (WHAT, "numpy")],
-    "共享内存": [(WHAT, "谁与谁共享"), (WHAT, "和 NumPy 之间的桥"), (WHAT, "内存里的张量")],
+    "共享内存": [(WHAT, "谁与谁共享"), (WHAT, "与 NumPy 数组共享内存"), (WHAT, "内存里的张量")],
     "转置": [(WHAT, "对转置之后的张量用 view")],
     "原地运算": [(WHAT, "原地运算和它的代价")],
     "item": [(WHAT, "取出一个数"), (WHAT, "对多个元素用 item")],
@@ -90,7 +90,7 @@ QUERIES = {
     "CUDA": [(PARALLEL, "设备"), (WHAT, "设备"), (TRAIN, "在 GPU 等加速器上训练")],
     # 切词：全角、大小写、单字、西文名的一部分
     "ＺＥＲＯ＿ＧＲＡＤ": [(GRAD, "忘记 zero_grad()")],
-    "ｎｕｍｐｙ": [(WHAT, "和 NumPy 之间的桥")],
+    "ｎｕｍｐｙ": [(WHAT, "与 NumPy 数组共享内存")],
     "backw": [(GRAD, "backward")],
     "loader": [(TRAIN, "组成小批量")],
 }

@@ -145,7 +145,7 @@ def test_every_page_teaches(site, name):
     assert len(raised) >= 3
     for heading in ("小结", "练习", "接下来"):
         assert re.search(rf"<h2>{heading}", page), heading
-    answers = re.findall(r'<details class="fold answer"[^>]*>\s*<summary>练习 \d 的答案', page)
+    answers = re.findall(r'<details class="answer fold"[^>]*>\s*<summary>练习 \d 的答案', page)
     assert 3 <= len(answers) <= 5
     assert "2018 年的写法" in page
 
