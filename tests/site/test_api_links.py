@@ -32,12 +32,13 @@ def test_links_in_the_page(page, server):
     )
     assert prose.get_attribute("title") == "torch.nn.Module（英文参考）"
     style = "(element, name) => getComputedStyle(element)[name]"
-    assert "dotted" in prose.evaluate("element => getComputedStyle(element).textDecorationStyle")
+    assert "solid" in prose.evaluate("element => getComputedStyle(element).textDecorationStyle")
     code = page.locator("pre a.api-link", has_text="torch.manual_seed").first
     assert code.inner_text() == "torch.manual_seed"
     assert code.evaluate(style, "textDecorationLine") == "none"
     code.hover()
     assert code.evaluate(style, "textDecorationLine") == "underline"
+    page.mouse.move(0, 0)
     # 配色与没有链接的同类记号一样
     plain = page.locator("pre span.n:not(a span)").first
     assert code.locator("span.n").first.evaluate(style, "color") == plain.evaluate(style, "color")

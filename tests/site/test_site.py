@@ -110,18 +110,19 @@ def test_outputs_are_there(site, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_there(site, name):
-    """图都在，有中文替代文字、宽高、两种密度，文件存在。"""
+    """图都在，浅色、深色成对，有中文替代文字、宽高，文件存在；没有显示的不载入。"""
     page = read(site, f"tutorials/{name}")
-    images = re.findall(r"<img [^>]*sphx-glr-[^>]*>", page)
-    assert len(images) >= FIGURES[name]
-    alternatives = [re.search(r'alt="([^"]*)"', image)[1] for image in images]
-    assert len(set(alternatives)) == len(alternatives), "替代文字不能重复"
-    for image, alternative in zip(images, alternatives, strict=True):
-        assert re.search(r"[\u4e00-\u9fff]", alternative), image
+    images = re.findall(r"<img [^>]*sphx-glr-single-img[^>]*>", page)
+    light, dark = ([image for image in images if f"only-{theme}" in image] for theme in ("light", "dark"))
+    assert len(light) == len(dark) >= FIGURES[name] and len(images) == 2 * len(light)
+    alternatives = [[re.search(r'alt="([^"]*)"', image)[1] for image in version] for version in (light, dark)]
+    assert alternatives[0] == alternatives[1]
+    assert len(set(alternatives[0])) == len(light), "替代文字不能重复"
+    for image in images:
+        assert re.search(r'alt="[^"]*[\u4e00-\u9fff]', image), image
         assert "width=" in image and "height=" in image and 'loading="lazy"' in image, image
-        for source in re.findall(r"([^\s\",]+\.webp)", image):
-            assert (site / "tutorials" / source).resolve().is_file(), source
-        assert "2.00x" in image
+        source = re.search(r'src="([^"]+\.(?:svg|webp))"', image)[1]
+        assert (site / "tutorials" / source).resolve().is_file(), source
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -144,7 +145,7 @@ def test_every_page_teaches(site, name):
     assert len(raised) >= 3
     for heading in ("小结", "练习", "接下来"):
         assert re.search(rf"<h2>{heading}", page), heading
-    answers = re.findall(r'<details class="fold"[^>]*>\s*<summary>答案：', page)
+    answers = re.findall(r'<details class="answer fold"[^>]*>\s*<summary>练习 \d 的答案', page)
     assert 3 <= len(answers) <= 5
     assert "2018 年的写法" in page
 
@@ -265,6 +266,7 @@ def test_nothing_unused_in_the_site(site):
         "_headers": "主机从它读响应头",
         "robots.txt": "搜索引擎找它",
         "sitemap.xml": "搜索引擎找它",
+        "tutorials/index.html": "读者的收藏夹里有",
         "llms.txt": "读网页不方便的程序找它，它列出全部 .md",
         **{path.relative_to(site).as_posix(): "llms.txt 列出它" for path in site.rglob("*.md")},
         **{f"{name}.html": "原站的网址，读者的收藏夹里有" for name in OLD_ADDRESSES},
@@ -285,7 +287,8 @@ def test_nothing_unused_in_the_site(site):
     unused = []
     for path in site.rglob("*"):
         name = path.relative_to(site).as_posix()
-        by_script = name.startswith("search/")  # search.js 按名字取索引的各部分，见 test_search.py
+        # search.js、loader.js 按名字取的各部分，见 test_search.py、test_explorables.py
+        by_script = name.startswith(("search/", "_static/explorables/"))
         if path.is_file() and name not in used and name not in reasons and not by_script and "LICENSE" not in name:
             unused.append(name)
     assert not unused
