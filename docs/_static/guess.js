@@ -9,6 +9,7 @@
     const plain = text
       .normalize("NFKC")
       .replace(/[−–—]/g, "-")
+      .replace(/^\s*(?:torch\.)?(?:tensor|array|Size|list|tuple)\s*\((.*)\)\s*$/is, "$1")
       .replace(/\b(torch\.Size|torch\.|tensor|list|tuple|size|shape)(?=\b|[(\[])/gi, " ")
       .replace(/\b(dtype|device|requires_grad)\s*=/gi, " ")
       .replace(/(?<=\d)\s*[×xX*]\s*(?=\d)/g, ",")
