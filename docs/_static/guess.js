@@ -77,7 +77,7 @@
         return;
       }
       cover(false);
-      said.textContent = same(text, answer) ? `对，输出就是 ${text}。` : `输出是 ${text}，和你写的 ${answer} 不同，接着往下读。`;
+      said.textContent = same(text, answer) ? `对，输出就是 ${text}。` : `和输出不同，输出是 ${text}。`;
     }
     form.addEventListener("submit", check);
     if (choice) form.addEventListener("change", check);

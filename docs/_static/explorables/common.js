@@ -128,8 +128,15 @@
         history.replaceState(history.state, "", url);
       } catch {} // 有的浏览器不让从文件夹打开的网页改网址
     }
+    /** 改许多控件：改两遍，第二遍时上限已随别的控件变了。 */
+    function putAll(value) {
+      for (let round = 0; round < 2; round++) {
+        for (const one of kept) put(one, value(one));
+        draw("");
+      }
+    }
     function reset() {
-      for (const one of kept) put(one, one.value);
+      putAll((one) => one.value);
       changed("");
     }
     function swap() {
@@ -143,12 +150,7 @@
       if (pressed) pressed.press(values(), ui);
     });
     const query = new URL(location.href).searchParams;
-    for (const one of kept) put(one, one.value);
-    draw("");
-    for (let round = 0; round < 2 && kept.some((one) => query.has(id(one))); round++) {
-      for (const one of kept) if (query.has(id(one))) put(one, query.get(id(one))); // 第二遍：上限随别的控件变了
-      draw("");
-    }
+    putAll((one) => query.get(id(one)) ?? one.value);
     figure.prepend(box);
     box.after(foot);
     figure.classList.add("explored");
