@@ -18,7 +18,9 @@ def collect(variables: dict[str, Any]) -> dict[str, Any]:
     for rate, momentum, clear in itertools.product(RATES, MOMENTA, (True, False)):
         history = train(rate, momentum=momentum, clear=clear, steps=100)
         finite = itertools.takewhile(lambda step: all(map(math.isfinite, step)), history)
-        runs[f"{rate} {momentum} {str(clear).lower()}"] = [[float(f"{value:.4g}") for value in step] for step in finite]
+        runs[f"{rate:g} {momentum:g} {str(clear).lower()}"] = [
+            [float(f"{value:.4g}") for value in step] for step in finite
+        ]
     points = zip(variables["inputs"].tolist(), variables["targets"].tolist(), strict=True)
     return {
         "points": [[round(x, 3), round(y, 3)] for x, y in points],

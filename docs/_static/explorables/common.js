@@ -40,8 +40,7 @@
   /** 像 Python 那样写一个元组。 */
   const tuple = (sizes) => (sizes.length === 1 ? `(${sizes[0]},)` : `(${sizes.join(", ")})`);
 
-  function control(field, id) {
-    const name = id;
+  function control(field, name) {
     if (field.kind === "button") return h("button", { type: "button", name }, field.label);
     if (field.kind === "radio")
       return h("fieldset", { name },
@@ -51,7 +50,7 @@
     if (field.kind === "select")
       return h("label", {}, h("span", {}, field.label), h("select", { name }, field.options.map(([value, text]) => h("option", { value }, text))));
     if (field.kind === "range")
-      return h("label", {}, h("span", {}, field.label, " ", h("b", {})), h("input", { type: "range", name, min: field.min, max: field.max, step: field.step ?? 1 }));
+      return h("label", {}, h("span", {}, field.label, h("b", {})), h("input", { type: "range", name, min: field.min, max: field.max, step: field.step ?? 1 }));
     return h("label", {}, h("span", {}, field.label), h("input", { type: "text", name, autocomplete: "off", spellcheck: "false", autocapitalize: "off" }));
   }
 
@@ -96,7 +95,7 @@
         inputs(key).disabled = Number(max) <= Number(inputs(key).min);
       },
       show: (key, shown) => (places[key].hidden = !shown),
-      label: (key, text) => ((places[key].querySelector("span, legend") ?? places[key]).textContent = text),
+      label: (key, text) => ((places[key].querySelector("span, legend") ?? places[key]).firstChild.data = text),
       /** 舞台里的控件变了：同控件表里的一样重画、记住。 */
       change(changes, key) {
         ui.set(changes);
@@ -146,13 +145,10 @@
     const query = new URL(location.href).searchParams;
     for (const one of kept) put(one, one.value);
     draw("");
-    let given = false;
-    for (const one of kept)
-      if (query.has(id(one))) {
-        given = true;
-        put(one, query.get(id(one)));
-      }
-    if (given) draw("");
+    for (let round = 0; round < 2 && kept.some((one) => query.has(id(one))); round++) {
+      for (const one of kept) if (query.has(id(one))) put(one, query.get(id(one))); // 第二遍：上限随别的控件变了
+      draw("");
+    }
     figure.prepend(box);
     box.after(foot);
     figure.classList.add("explored");

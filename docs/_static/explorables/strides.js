@@ -143,7 +143,7 @@
       if (changed === "from" && READY[values.from]) {
         const [sizes, stride, offset] = READY[values.from];
         ui.set({ shape: tuple(sizes), stride: tuple(stride), offset });
-      } else if (["shape", "stride", "offset"].includes(changed)) {
+      } else {
         const now = JSON.stringify([shape(values.shape), shape(values.stride), values.offset]);
         ui.set({ from: Object.keys(READY).find((key) => JSON.stringify(READY[key]) === now) ?? "" });
       }
