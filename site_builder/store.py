@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -14,8 +15,19 @@ from sphinx.environment.collectors import EnvironmentCollector
 
 #: 公式：(LaTeX, 是否独立成行)。
 Formula = tuple[str, bool]
-#: 卡片：[(代码第一行的行号, 代码), ...]，最后一段是卡片自己，前面的是本页的开场白。
-Card = list[tuple[int, str]]
+
+
+class Part(NamedTuple):
+    """卡片的一段代码：第一行的行号，代码，该报的错的类名，要存成的文件；后两项多半是空的。"""
+
+    line: int
+    code: str
+    raises: str
+    file: str
+
+
+#: 一张卡片；最后一段是卡片自己，前面的是本页的开场白。
+Card = list[Part]
 
 
 @dataclass

@@ -103,13 +103,8 @@ def main():
     if os.path.lexists(".venv"):
         print("== 已有的 .venv 不是这样装的，或者没有装完：从头再建", flush=True)
         os.remove(".venv") if os.path.islink(".venv") else shutil.rmtree(".venv")
-    import venv
-
     print("== 建立虚拟环境 .venv（Python %s）" % sys.version.split()[0], flush=True)
-    try:
-        venv.create(".venv", with_pip=True, symlinks=os.name != "nt")
-    except Exception as error:
-        fail("建不了 .venv：%s\n    Debian、Ubuntu 上先装 python3-venv。" % error)
+    run([sys.executable, "-m", "venv", ".venv"], "建不了 .venv。Debian、Ubuntu 上先装 python3-venv。")
     python = os.path.join(".venv", "Scripts" if os.name == "nt" else "bin", "python")
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=on"]
     command += torch_options(kind)

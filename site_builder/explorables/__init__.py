@@ -9,13 +9,13 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from site_builder.explorables import publish
+from site_builder.explorables import place, publish
 
 #: 哪篇教程结束时，由这里的哪几个模块各写出一份数据；数据的名字是模块的名字，下划线换成连字符。
 MODULES: dict[str, list[str]] = {
     "autograd_automatic_differentiation": ["learning_rate"],
     "neural_networks": ["convolution"],
-    "training_a_classifier": ["kernels"],
+    "training_a_classifier": ["kernels", "classifier", "confusion"],
 }
 
 
@@ -36,6 +36,7 @@ def collect(name: str, variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def setup(app: Sphinx) -> dict[str, object]:
+    app.add_directive("explorable", place.Explorable)
     app.connect("env-updated", publish.rewrite_when_data_change)
     app.connect("html-page-context", publish.add_files)
     app.connect("build-finished", publish.write)

@@ -42,7 +42,7 @@ def rewrite_when_data_change(app: Sphinx, env: BuildEnvironment) -> list[str]:
     now, results = version(app), store.results(env)
     changed = results.explorables != now
     results.explorables = now
-    return sorted(name for name in env.all_docs if name.startswith("tutorials/")) if changed else []
+    return sorted(n for n in env.all_docs if n.startswith("tutorials/") or n == app.config.root_doc) if changed else []
 
 
 def add_files(

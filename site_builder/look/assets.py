@@ -55,11 +55,16 @@ def _bundle(site: Path, styles: tuple[str, ...]) -> str:
     for style in styles:
         folder = posixpath.dirname(posixpath.relpath(style, "_static"))
         source = (site / style).read_text("utf-8").removeprefix('@charset "UTF-8";')
-        text += _URL.sub(lambda url, at=folder: f"url({posixpath.normpath(posixpath.join(at, url[2]))})", source) + "\n"
+        text += _URL.sub(functools.partial(_moved, folder), source) + "\n"
     text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.S)
     name = f"_static/pages-{hashlib.sha256(text.encode()).hexdigest()[:10]}.css"
     (site / name).write_text(text, "utf-8")
     return name
+
+
+def _moved(folder: str, url: re.Match[str]) -> str:
+    """样式表从 `folder` 挪到 _static 以后，它里面的地址。"""
+    return f"url({posixpath.normpath(posixpath.join(folder, url[2]))})"
 
 
 def rewrite_when_styles_change(app: Sphinx, env: BuildEnvironment) -> list[str]:

@@ -1,12 +1,11 @@
 """正文的样子：Sphinx 写好的一页读成一棵树，从上到下各改一遍，再写回去。
 
-改的只是样子，文字一个也不动：代码、输出和图合成一格，画图的代码折在图的下面，开头的“你将学到”、末尾的小结与
+改的只是样子，文字一个也不动：代码、输出和图合成一格，开头的“你将学到”、末尾的小结与
 练习各有各的框，能横向滚动的框键盘够得着，站外的链接在纸上有脚注。
 """
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from itertools import count
 from typing import Any
 
@@ -19,10 +18,10 @@ from sphinx.application import Sphinx
 from site_builder.look import assets, pictures
 
 OUTPUT = "sphx-glr-script-out"
-#: 一格代码的第一行这样写，它就只是画图用的：``# 画图：说明`` 或 ``# 画图（互动图的名字）：说明``。
-DRAWING = re.compile(r"# 画图(?:（([\w-]+)）)?：(.*)")
 #: 输出里有一行这样开头，就是报错。
-ERROR = re.compile(r"^(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
+ERROR = re.compile(r"^ *(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
+#: 输出里有对齐的列（表、多行的张量）：折行会乱，只好横向滚动。
+ALIGNED = re.compile(r"^ {2,}|\S {2,}\S", re.M)
 OPENING = ("你将学到", "需要先会")
 #: 二级标题 -> 那一节的 class。
 SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
@@ -72,10 +71,11 @@ def _lay_lines(block: HtmlElement) -> None:
     is_output = OUTPUT in outer or "card-output" in outer
     if is_output and ERROR.search(text):
         block.getparent().set("class", " ".join([*outer, "error"]))
+    keeps_lines = is_output and bool(ALIGNED.search(text))
     lines = text.split("\n")
-    if max(map(_columns, lines)) > (NARROW if is_output else WIDE) or len(lines) > TALL:
+    if max(map(_columns, lines)) > (NARROW if keeps_lines else WIDE) or len(lines) > TALL:
         pre.set("tabindex", "0")
-    if not is_output:
+    if not keeps_lines:
         _split_lines(pre)
 
 
@@ -126,48 +126,29 @@ def _indented(line: HtmlElement) -> HtmlElement:
 
 
 def _join_cells(root: HtmlElement) -> None:
-    numbers, figures = count(1), count(1)
+    """画图的代码折叠在图里（prose.folds），不算一格，也不编号。"""
+    numbers = count(1)
     for code in list(_with_class(root, "highlight-Python")):
+        if "drawing-code" in _classes(code.getparent()):
+            continue
         parts = list(_results(code))
         cell = E.div({"class": "cell", "data-n": str(next(numbers))})
-        tail = (parts or [code])[-1].tail
+        cell.tail, (parts or [code])[-1].tail = (parts or [code])[-1].tail, None
         code.addprevious(cell)
-        pictured = [part for part in parts if OUTPUT not in _classes(part)]
-        outputs = [part for part in parts if OUTPUT in _classes(part)]
-        drawing = DRAWING.match(code.text_content().lstrip())
-        figure = _figure(pictured, drawing, figures) if pictured else None
-        if drawing and figure is not None:
-            cell.set("class", "cell drawn")
-            cell.extend([figure, E.details({"class": "drawing"}, E.summary("画图的代码"), code), *outputs])
-        else:
-            cell.extend([code, *outputs, *([figure] if figure is not None else [])])
-        for part in cell.iter():
-            if part in (code, *parts):
-                part.tail = "\n"
-        cell.tail = tail
+        pictures = [part for part in parts if OUTPUT not in _classes(part)]
+        cell.extend([code, *(part for part in parts if part not in pictures)])
+        if pictures:
+            cell.append(E.figure({"class": "plot"}, *pictures))
 
 
 def _results(code: HtmlElement) -> Iterator[HtmlElement]:
     """紧跟着一格代码的输出和图。"""
     following = code.getnext()
     while following is not None and (
-        OUTPUT in _classes(following)
-        or following.tag == "img"
-        or {"sphx-glr-horizontal", "plot"} & set(_classes(following))
+        following.tag == "img" or {OUTPUT, "sphx-glr-horizontal"} & set(_classes(following))
     ):
         yield following
         following = following.getnext()
-
-
-def _figure(parts: list[HtmlElement], drawing: re.Match[str] | None, numbers: "count[int]") -> HtmlElement:
-    """几幅图（或同一幅的浅色、深色两版）放进一个 ``<figure>``；画图的格子有编号和说明。"""
-    figure = E.figure({"class": "plot"}, *parts)
-    if drawing:
-        name, caption = drawing.groups()
-        if name:
-            figure.set("data-figure", name)
-        figure.append(E.figcaption(E.span({"class": "figure-number"}, f"图 {next(numbers)}"), caption.strip()))
-    return figure
 
 
 # -- 各节的样子 -------------------------------------------------------------------
@@ -184,9 +165,6 @@ def _shape_sections(root: HtmlElement) -> None:
         if title in SHAPES and heading.getparent().tag == "section":
             section = heading.getparent()
             section.set("class", " ".join([*_classes(section), SHAPES[title]]))
-    for summary in root.iter("summary"):
-        if summary.text_content().startswith("选读") and summary.getparent().tag == "details":
-            summary.getparent().set("class", "fold optional")
 
 
 def _note_links(root: HtmlElement) -> None:
@@ -201,5 +179,4 @@ def _note_links(root: HtmlElement) -> None:
         note.tail, link.tail = link.tail, None
         link.addnext(note)
     if links:
-        items = [E.li(address) for address in deepcopy(list(links))]
-        root.append(E.ol({"class": "on-paper", "hidden": ""}, *items))
+        root.append(E.ol({"class": "on-paper", "hidden": ""}, *map(E.li, links)))

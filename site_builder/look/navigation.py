@@ -86,4 +86,4 @@ def _contents(toc: str) -> str:
         return ""
     for element in inner.iter("ul", "li", "a"):
         element.attrib.pop("class", None)
-    return html.tostring(inner, encoding="unicode").strip()
+    return str(html.tostring(inner, encoding="unicode")).strip()

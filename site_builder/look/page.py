@@ -38,7 +38,7 @@ def dress(app: Sphinx, doctree: nodes.document) -> None:
     place = ORDINAL.format(number, len(app.config.tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
     heading.insert(heading.index(title) + 1, [facts, _downloads(doctree)])
-    heading += _provenance(app, name)
+    heading.append(_provenance(app, name))
 
 
 def promise(lead: str) -> str:

@@ -61,7 +61,7 @@ Entry = tuple[str, str, str]
 
 def entries(glossary: str) -> tuple[Entry, ...]:
     """术语表 ``glossary.md`` 的各条。"""
-    found = re.findall(r"^([^（\n]+)（([^\n]+)）\n((?::.+\n?)+)", glossary, re.M)
+    found = re.findall(r"^([^（\n]+)（([^\n]+)）\n((?:(?:: |  ).+\n?)+)", glossary, re.M)
     return tuple((name, gloss, "".join(re.findall("作(?:“[^”]+”、?)+", body))) for name, gloss, body in found)
 
 

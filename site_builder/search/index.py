@@ -9,7 +9,7 @@
 切词、排名和界面在 ``_static/search.js``，两边的切法必须一致。
 
 Sphinx 自带的索引只到页，jieba 切的词和读者输入的又对不上；换成二字切词，在这五篇教程上用
-tests/test_search.py 的 67 个查询比较，前三条里有对的那一页 61 个，对到那一节的只有 15 个，
+tests/site/test_search.py 的 67 个查询比较，前三条里有对的那一页 61 个，对到那一节的只有 15 个，
 这里 67 个都对到节。它的索引一次载入 51 KB（gzip），摘要还要把整页取回来，从磁盘打开时就没有了；
 这里打开对话框只载入 0.3 KB，词表每份 6～8 KB，一页教程的文字 14～19 KB，用到才载入。
 """
@@ -19,13 +19,18 @@ import re
 import shutil
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util import docname_join
 
 from site_builder import store
+from site_builder.nodes import fold
 
 #: 词表每份大约多少个字符；压缩后约三分之一。
 PART_SIZE = 20_000
@@ -40,7 +45,18 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _FULL_WIDTH = {code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]}
 
 
-def words(text):
+@dataclass
+class Section:
+    """一节（折叠的节、有锚点的词条也算）的标题和内容；`anchor` 是 ``#`` 后面的。"""
+
+    anchor: str
+    heading: str
+    folded: bool
+    prose: str = ""
+    code: str = ""
+
+
+def words(text: str) -> Iterator[str]:
     """切成索引里的词：汉字两个一组，一串的末字另记（单字查询按词头找）；西文名整个和各部分都记。"""
     for run in _RUN.findall(unicodedata.normalize("NFKC", text)):
         if run.isascii():
@@ -50,59 +66,58 @@ def words(text):
             yield from (run[i : i + 2] for i in range(len(run)))
 
 
-def collect(app, doctree):
-    """把本页拆成节，连同它的词记在环境里。"""
-    sections = []
-    _gather(doctree, app.env.docname, None, False, sections)
-    prose = "\n".join(section["prose"] for section in sections)
+def heading_words(heading: str) -> Iterator[str]:
+    """标题的词；词条“数据加载器（data loader）”也可以按连写的 DataLoader 找到。"""
+    yield from words(heading)
+    for gloss in re.findall(r"（([^（）]+)）$", heading):
+        yield from (name.replace(" ", "").lower() for name in gloss.split("、") if re.fullmatch(r"[A-Za-z ]+", name))
+
+
+def collect(app: Sphinx, doctree: nodes.document) -> None:
+    """把本页拆成节，连同它的词记下来。"""
+    sections: list[Section] = []
+    _gather(doctree, app.env.docname, None, sections)
+    prose = "\n".join(section.prose for section in sections)
     # 代码与输出里的数字太多，没有人搜索它们
-    code = (word for section in sections for word in words(section["code"]) if not word[0].isdigit())
-    headings = {word for section in sections for word in words(section["heading"])}
+    code = (word for section in sections for word in words(section.code) if not word[0].isdigit())
+    headings = {word for section in sections for word in heading_words(section.heading)}
     page = store.page(app.env)
-    page.sections = [[s["anchor"], s["heading"], s["prose"], s["code"], int(s["folded"])] for s in sections]
+    page.sections = [[s.anchor, s.heading, s.prose, s.code, int(s.folded)] for s in sections]
     page.heading_words = " ".join(sorted(headings))
     page.body_words = " ".join(sorted({*words(prose), *code} - headings))
 
 
-def _gather(node, docname, section, folded, sections):
-    """依次读 `node` 的内容：遇到节（折叠的节、有锚点的词条也算）就另起一项；第一节之前的东西不要。"""
+def _gather(node: nodes.Element, docname: str, section: Section | None, sections: list[Section]) -> None:
+    """依次读 `node` 的内容：遇到节就另起一项；第一节之前的东西不要。"""
+    own = _heading(node)
     for child in node.children:
-        heading = _heading(child)
-        if heading is not None:
-            inside = {"heading": _text(heading, docname), "prose": "", "code": "", "folded": folded or _is_fold(child)}
-            # 第一节就是整页，链接到页首
-            inside["anchor"] = (heading if heading.get("ids") else child)["ids"][0] if sections else ""
-            sections.append(inside)
-            _gather(child, docname, inside, inside["folded"], sections)
-        elif (
-            isinstance(child, SKIPPED_NODES)
-            or child is _heading(node)
-            or SKIPPED_CLASSES.intersection(child["classes"])
-        ):
+        if not isinstance(child, nodes.Element):
             continue
-        elif isinstance(child, nodes.TextElement):
-            if section is not None and isinstance(child, nodes.literal_block):
-                section["code"] += _code(child)
-            elif section is not None:
-                section["prose"] += _text(child, docname).strip() + "\n"
-        else:
-            _gather(child, docname, section, folded, sections)
+        if (heading := _heading(child)) is not None:
+            # 第一节就是整页，链接到页首
+            anchor = (heading if heading["ids"] else child)["ids"][0] if sections else ""
+            folded = isinstance(child, fold) or (section is not None and section.folded)
+            sections.append(Section(anchor, _text(heading, docname), folded))
+            _gather(child, docname, sections[-1], sections)
+        elif child is own or isinstance(child, SKIPPED_NODES) or SKIPPED_CLASSES.intersection(child["classes"]):
+            continue
+        elif not isinstance(child, nodes.TextElement):
+            _gather(child, docname, section, sections)
+        elif section is not None and isinstance(child, nodes.literal_block):
+            section.code += _code(child)
+        elif section is not None:
+            section.prose += _text(child, docname).strip() + "\n"
 
 
-def _heading(node):
+def _heading(node: nodes.Element) -> nodes.Element | None:
     """`node` 是一节时返回它的标题节点。"""
-    if isinstance(node, nodes.section) or _is_fold(node):
-        return node[0]
-    if isinstance(node, nodes.definition_list_item) and node[0]["ids"]:
-        return node[0]
-    return None
+    title = node.children[0] if isinstance(node, (nodes.section, fold, nodes.definition_list_item)) else None
+    if not isinstance(title, nodes.Element) or (isinstance(node, nodes.definition_list_item) and not title["ids"]):
+        return None
+    return title
 
 
-def _is_fold(node):
-    return node.__class__.__name__ == "fold"
-
-
-def _text(node, docname):
+def _text(node: nodes.Node, docname: str) -> str:
     """读得通的文字：带命令的公式写成“…”，没有写链接文字的 :doc: 稍后换成那一页的标题。"""
     if isinstance(node, nodes.Text):
         return re.sub(r"\s+", " ", node).translate(_FULL_WIDTH)
@@ -113,17 +128,17 @@ def _text(node, docname):
     return "".join(_text(child, docname) for child in node.children)
 
 
-def _code(block):
+def _code(block: nodes.literal_block) -> str:
     """代码去掉缩进和空行；输出只留有词的行（报错信息），成片的数字和重复的行不要。"""
     lines = [line.strip()[:200] for line in block.astext().splitlines()]
     if "sphx-glr-script-out" in block["classes"]:
-        lines = dict.fromkeys(line for line in lines if re.search(r"[A-Za-z]{3}|[\u3400-\u9fff]", line))
+        lines = list(dict.fromkeys(line for line in lines if re.search(r"[A-Za-z]{3}|[\u3400-\u9fff]", line)))
     return "".join(f"{line}\n" for line in lines if line)
 
 
-def write(app):
-    """整个索引每次从环境里重写：改过、删掉的页面不会留下旧词。"""
-    if not _enabled(app):
+def write(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
+    """整个索引每次重写：改过、删掉的页面不会留下旧词。另给出搜索页。"""
+    if not isinstance(app.builder, StandaloneHTMLBuilder):
         return
     folder = Path(app.outdir, "search")
     shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +146,7 @@ def write(app):
         Path(app.outdir, "_static", name).unlink(missing_ok=True)
     found = store.pages(app.env)
     pages = sorted(name for name, page in found.items() if page.sections)
-    postings = defaultdict(lambda: ([], []))
+    postings: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for number, name in enumerate(pages):
         for place, text in enumerate((found[name].body_words, found[name].heading_words)):
             for word in text.split():
@@ -139,17 +154,18 @@ def write(app):
         _dump(folder, f"pages/{name}", _with_titles(app, found[name].sections))
     lists = {word: "|".join(map(" ".join, places)) for word, places in sorted(postings.items())}
     count = 1 + sum(len(word) + len(numbers) + 6 for word, numbers in lists.items()) // PART_SIZE
-    for part in range(count):
-        _dump(
-            folder, f"words-{part}", {word: numbers for word, numbers in lists.items() if ord(word[0]) % count == part}
-        )
+    parts: list[dict[str, str]] = [{} for _ in range(count)]
+    for word, numbers in lists.items():
+        parts[ord(word[0]) % count][word] = numbers
+    for number, part in enumerate(parts):
+        _dump(folder, f"words-{number}", part)
     addresses = [[name, app.builder.get_target_uri(name)] for name in pages]
     _dump(folder, "index", {"pages": addresses, "parts": count})
     yield "search", {"title": "搜索"}, "search.html"
 
 
-def _with_titles(app, sections):
-    def title(match):
+def _with_titles(app: Sphinx, sections: list[list[str | int]]) -> list[list[str | int]]:
+    def title(match: re.Match[str]) -> str:
         return app.env.titles[match[1]].astext() if match[1] in app.env.titles else ""
 
     return [
@@ -158,18 +174,14 @@ def _with_titles(app, sections):
     ]
 
 
-def _dump(folder, name, value):
+def _dump(folder: Path, name: str, value: object) -> None:
     path = folder / f"{name}.js"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     path.write_text(f"searchData[{json.dumps(name, ensure_ascii=False)}]={text};\n", "utf-8")
 
 
-def _enabled(app):
-    return app.builder.name in ("html", "dirhtml")
-
-
-def start(app):
-    if _enabled(app):
+def start(app: Sphinx) -> None:
+    if isinstance(app.builder, StandaloneHTMLBuilder):
         app.builder.search = False  # Sphinx 自己的索引和搜索页
         app.add_js_file("search.js", loading_method="defer")

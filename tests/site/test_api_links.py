@@ -32,7 +32,7 @@ def test_links_in_the_page(page, server):
     )
     assert prose.get_attribute("title") == "torch.nn.Module（英文参考）"
     style = "(element, name) => getComputedStyle(element)[name]"
-    assert "dotted" in prose.evaluate("element => getComputedStyle(element).textDecorationStyle")
+    assert "solid" in prose.evaluate("element => getComputedStyle(element).textDecorationStyle")
     code = page.locator("pre a.api-link", has_text="torch.manual_seed").first
     assert code.inner_text() == "torch.manual_seed"
     assert code.evaluate(style, "textDecorationLine") == "none"

@@ -1,12 +1,9 @@
 """make bench 能用；字节与请求的预算守住。秒数随机器变，不在这里查。"""
 
-import sys
-
 import pytest
-from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "tools"))
-import bench
+from site_builder import bench
+
 
 BUDGET = {"打开时的请求": 20, "打开时的 kB": 150, "连图的 kB": 400}
 

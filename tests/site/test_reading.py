@@ -1,0 +1,484 @@
+"""在真浏览器里像读者那样看：版面、配色、抽屉、复制、打印、无障碍、离线、没有漏网的英文。"""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from conftest import ROOT, watch
+
+AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
+TUTORIAL = "tutorials/neural_networks.html"
+
+#: 允许留在界面里的英文，及理由。
+ALLOWED_ENGLISH = {
+    "专有名词": r"PyTorch|NumPy|Python|CIFAR|CUDA|GPU|CPU|Sphinx|Furo|Matplotlib|matplotlib|KaTeX|GitHub|Colab|Jupyter|Linux|Windows|macOS|torchvision|torchrun|Intel\(R\) Xeon\(R\).*?(?=，)|AMD.*?(?=，)|MIT|BSD|OFL",
+    "首次出现时括号里的英文原词": r"[（(][^（）()]*([）)]|$)",
+    "术语表里保留英文的词": r"world size",
+    "人名、文献和字体名": r"Alex Krizhevsky|Vinod Nair|Geoffrey Hinton|Learning Multiple Layers of Features from Tiny Images|Noto Sans SC",
+    "报错原文": r"\w+(Error|Warning|Exception): .*",
+}
+
+
+def every_page(site):
+    return [
+        str(p.relative_to(site))
+        for p in sorted(site.rglob("*.html"))
+        if "_static" not in p.parts and "refresh" not in p.read_text("utf-8")[:600]
+    ]
+
+
+def all_pages(tutorials):
+    return [
+        "index",
+        "install",
+        "about",
+        "cheatsheet",
+        "common_errors",
+        "glossary",
+        "search",
+        "404",
+        "tutorials/index",
+        *(f"tutorials/{t}" for t in tutorials),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, server, tutorials, scheme):
+    """每一页、两种配色，axe-core 都没有发现。"""
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    findings = []
+    for name in all_pages(tutorials):
+        page.goto(f"{server}{name}.html")
+        page.add_script_tag(path=AXE)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        for violation in result["violations"]:
+            findings.append(
+                f"{name}：{violation['id']}：{violation['nodes'][0]['html'][:200]}：{violation['nodes'][0].get('failureSummary', '')[:200]}"
+            )
+    context.close()
+    assert not findings, "\n".join(findings)
+
+
+def test_every_page_loads_clean(page, server, tutorials):
+    """没有控制台错误、失败的请求、离站的请求（由 page 夹具检查），两种配色都打开过。"""
+    for name in all_pages(tutorials):
+        page.goto(f"{server}{name}.html", wait_until="networkidle")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+
+
+def test_nothing_scrolls_sideways_on_a_phone(browser, server, tutorials):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    wide = []
+    for name in all_pages(tutorials):
+        page.goto(f"{server}{name}.html")
+        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide.append(f"{name}：{width}")
+    context.close()
+    assert not wide, wide
+
+
+def test_typography(page, server):
+    """行高不小于 1.75，桌面上一行 36 到 46 个字，公式和代码在自己的框里滚动。"""
+    page.goto(server + TUTORIAL)
+    style = page.evaluate(
+        """() => { const p = [...document.querySelectorAll('article > section > p, article section > p')]
+            .find((p) => p.textContent.length > 100);
+            const s = getComputedStyle(p); return {size: parseFloat(s.fontSize), line: parseFloat(s.lineHeight), width: p.clientWidth}; }"""
+    )
+    assert style["line"] / style["size"] >= 1.75
+    assert 36 <= style["width"] / style["size"] <= 46
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('div.math, .highlight pre')].map((e) => getComputedStyle(e).overflowX)"
+    )
+    assert boxes and set(boxes) <= {"auto", "scroll"}
+
+
+def test_chinese_line_breaks_leave_no_blank(site, tutorials):
+    for name in tutorials:
+        page = (site / f"tutorials/{name}.html").read_text("utf-8")
+        page = re.sub(r"<(pre|script|style|math)\b.*?</\1>", "", page, flags=re.S)
+        found = re.search(r"[\u4e00-\u9fff]\n[\u4e00-\u9fff]|[，。；：、]\n", page)
+        assert not found, f"{name}：{page[found.start() - 30 : found.end() + 30]!r}"
+
+
+def test_colour_switch(page, server):
+    """按钮在自动、浅色、深色之间切换，换页以后还记得。"""
+    page.goto(server + TUTORIAL)
+    button = page.locator(".theme-toggle")
+    seen = set()
+    for _ in range(3):
+        button.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"auto", "light", "dark"}
+    while page.evaluate("document.documentElement.dataset.theme") != "dark":
+        button.click()
+    page.goto(server + "index.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    red, green, blue = page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
+    assert red + green + blue < 150
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_anchor_leads_to_its_heading(page, server, width):
+    """长页面里没有滚到的小节还没有排版，锚点也要停在该停的地方，目录跟着走。"""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(server + TUTORIAL)
+    names = page.evaluate("[...document.querySelectorAll('article section section')].map((e) => e.id)")
+    for name in names[1::6]:
+        page.goto("about:blank")
+        page.goto(f"{server}{TUTORIAL}#{name}")
+        page.wait_for_function(
+            "name => Math.abs(document.getElementById(name).getBoundingClientRect().top) < 160"
+            " || scrollY + innerHeight >= document.documentElement.scrollHeight - 2",
+            arg=name,
+        )
+    if width == 1280:
+        page.goto("about:blank")
+        page.goto(f"{server}{TUTORIAL}#{names[len(names) // 2]}")
+        current = page.locator(".toc-tree li.scroll-current > a").last
+        current.wait_for()
+        assert names[len(names) // 2] in unquote(current.get_attribute("href"))
+        page.locator(".back-to-top").click()
+        page.wait_for_function("scrollY === 0")
+
+
+def test_copying_gives_the_code_alone(browser, server):
+    """复制按钮给出的正是那一格代码：没有提示符，没有输出。"""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    problems = watch(page, server)
+    page.goto(server + TUTORIAL)
+    cell = page.locator(".cell > div.highlight-Python").nth(1)
+    cell.hover()
+    button = cell.locator("button.copy")
+    assert re.search(r"[\u4e00-\u9fff]", button.get_attribute("aria-label"))
+    button.click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == cell.locator("pre").inner_text().strip()
+    assert "输出" not in copied and ">>>" not in copied
+    compile(copied, "copied", "exec")
+    assert page.locator(".sphx-glr-script-out button.copy").count() == 0
+    context.close()
+    assert not problems
+
+
+def test_downloads_arrive(page, server, tutorials):
+    for name in tutorials:
+        page.goto(f"{server}tutorials/{name}.html")
+        for link, suffix in ((0, "py"), (1, "ipynb")):
+            with page.expect_download() as waiting:
+                page.locator(".tutorial-downloads a").nth(link).click()
+            download = waiting.value
+            assert download.suggested_filename == f"{name}.{suffix}"
+            text = Path(download.path()).read_text("utf-8")
+            if suffix == "py":
+                compile(text, name, "exec")
+            else:
+                assert json.loads(text)["nbformat"] == 4
+
+
+def test_folds_open_by_click_and_by_address(page, server):
+    page.goto(server + TUTORIAL)
+    fold = page.locator("details.answer").first
+    assert not fold.evaluate("d => d.open")
+    fold.locator("summary").click()
+    assert fold.evaluate("d => d.open")
+    anchor = fold.get_attribute("id")
+    assert anchor
+
+
+def test_without_javascript(browser, server):
+    """没有 JavaScript 时，正文、输出、图、公式、折叠都在。"""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(server + TUTORIAL)
+    assert page.locator(".sphx-glr-script-out").count() > 20
+    assert page.locator(".katex").count() >= 1
+    assert page.locator("details.fold").count() >= 3
+    assert page.locator("article figure img").count() >= 3
+    context.close()
+
+
+def test_from_a_folder_on_disk(browser, site, server, tutorials):
+    """从磁盘上打开：样式、图、下载、配色切换都管用，没有报错。"""
+    context = browser.new_context()
+    page = context.new_page()
+    problems = watch(page, server)
+    for name in all_pages(tutorials):
+        if name == "404":
+            continue
+        page.goto((site / f"{name}.html").as_uri())
+    page.goto((site / TUTORIAL).as_uri())
+    page.evaluate("document.querySelectorAll('img').forEach((i) => (i.loading = 'eager'))")
+    page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+    page.locator(".theme-toggle").click()
+    assert page.evaluate("document.documentElement.dataset.theme") in {"light", "dark"}
+    context.close()
+    assert not problems, problems
+
+
+def test_printing(browser, server):
+    """深色、第一次打印：纸上是浅色，没有跳转链接和按钮，公式的字体已经到齐，折叠都打开，长行都折下来。"""
+    context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(server + "tutorials/autograd_automatic_differentiation.html")
+    page.wait_for_function(
+        """() => { const state = (family) => [...document.fonts].filter((f) => f.family === family && f.status === 'loaded').length;
+        return state('KaTeX_Main') && state('KaTeX_Math') && state('KaTeX_Size2'); }"""
+    )
+    page.emulate_media(media="print")
+    for hidden in (".skip-to-content", ".bar", "#navigation", "#contents", ".tutorial-downloads", ".copy", ".neighbours"):
+        assert page.locator(f"{hidden}:visible").count() == 0, hidden
+    ink, paper, comment = page.evaluate(
+        """() => [[document.body, 'color'], [document.documentElement, 'backgroundColor'], [document.querySelector('.highlight .c1'), 'color']]
+        .map(([e, name]) => getComputedStyle(e)[name].match(/\\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0))"""
+    )
+    assert ink < 250 and paper > 700 and comment < 400
+    closed = page.locator("details.fold > :not(summary)")
+    assert closed.count() > 5 and all(closed.nth(i).is_visible() for i in range(0, closed.count(), 7))
+    clipped = "[...document.querySelectorAll('article pre')].filter((e) => e.scrollWidth > e.clientWidth + 1).length"
+    assert page.evaluate(clipped) == 0
+    assert page.pdf(format="A4")[:4] == b"%PDF"
+    context.close()
+
+
+def phone(browser, **more):
+    return browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, **more)
+
+
+WIDE_BLOCKS = """() => {
+  document.documentElement.classList.add('no-js');  // 全部小节都排版
+  document.querySelectorAll('details').forEach((d) => (d.open = true));
+  const blocks = [...document.querySelectorAll('article pre')];
+  const wide = blocks.filter((e) => e.scrollWidth > e.clientWidth + 1);
+  return [blocks.length, wide.length, wide.filter((e) => e.closest('.error')).map((e) => e.textContent.slice(0, 60))];
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_few_blocks_scroll_sideways(browser, server, tutorials, width):
+    """手机上至多十分之一的代码和输出要横向滚动；报错从不，多宽都折下来。"""
+    context = phone(browser) if width == 390 else browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    blocks = wide = 0
+    for name in tutorials:
+        page.goto(f"{server}tutorials/{name}.html")
+        found = page.evaluate(WIDE_BLOCKS)
+        blocks, wide = blocks + found[0], wide + found[1]
+        assert not found[2], (name, found[2])
+    context.close()
+    assert wide <= blocks * (0.1 if width == 390 else 0.2), (wide, blocks)
+
+
+def test_drawers_by_keyboard(browser, server):
+    """窄窗口里，两个抽屉都能用键盘打开，Esc 关上，选了也关上；没有脚本时一样打得开。"""
+    for scripts in (True, False):
+        context = browser.new_context(viewport={"width": 640, "height": 450}, java_script_enabled=scripts)
+        page = context.new_page()
+        page.goto(server + TUTORIAL)
+        for name in ("navigation", "contents"):
+            drawer = page.locator(f"#{name}")
+            assert not drawer.is_visible()
+            page.locator(f".for-{name}").focus()
+            page.keyboard.press("Enter")
+            assert drawer.is_visible()
+            page.keyboard.press("Tab")
+            assert page.locator(f"#{name} :focus").count() == 1
+            page.keyboard.press("Escape")
+            assert not drawer.is_visible()
+        if scripts:
+            page.locator(".for-contents").click()
+            page.locator("#contents a").nth(3).click()
+            assert not page.locator("#contents").is_visible()
+        context.close()
+
+
+@pytest.mark.parametrize("width", [1180, 1280, 1440])
+def test_contents_stand_beside_the_text(page, server, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(server + TUTORIAL)
+    text, contents = (page.locator(name).bounding_box() for name in ("article p >> nth=3", "#contents"))
+    assert contents["x"] >= text["x"] + text["width"]
+    assert not page.locator(".for-contents").is_visible()
+
+
+def test_copy_buttons_are_there_for_keys_and_fingers(browser, page, server):
+    """键盘走到时看得见；手指够得着（44 像素），不挡住文字。"""
+    page.goto(server + TUTORIAL)
+    button = page.locator("button.copy").nth(2)
+    assert button.evaluate("e => getComputedStyle(e).opacity") == "0"
+    button.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert button.evaluate("e => getComputedStyle(e).opacity") == "1"
+    context = phone(browser)
+    small = context.new_page()
+    small.goto(server + TUTORIAL)
+    box = small.locator("button.copy").nth(2)
+    assert box.evaluate("e => getComputedStyle(e).opacity") == "1"
+    assert min(box.bounding_box()["width"], box.bounding_box()["height"]) >= 44
+    context.close()
+
+
+def test_search_opens_from_the_header(browser, page, server):
+    page.goto(server + TUTORIAL)
+    page.locator(".sidebar-search").click()
+    page.locator(".search-dialog[open]").wait_for()
+    page.keyboard.type("广播")
+    page.get_by_role("option").first.wait_for()
+    context = phone(browser)
+    small = context.new_page()
+    small.goto(server + TUTORIAL)
+    small.locator(".open-search").tap()
+    small.locator(".search-dialog[open]").wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize("junk", ["null", "7", "{{{", '{"last": 3, "tutorials/neural_networks": "x"}'])
+def test_odd_memory_and_odd_addresses_break_nothing(browser, server, junk):
+    """存着的东西不是我们写的，网址里的 # 写坏了，脚本照样跑完。"""
+    context = browser.new_context()
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server + "index.html")
+    page.evaluate("junk => { localStorage.setItem('read', junk); localStorage.setItem('theme', junk); }", junk)
+    for address in ("index.html", f"{TUTORIAL}#%", f"{TUTORIAL}#100%"):
+        page.goto("about:blank")
+        page.goto(server + address)
+        page.locator(".theme-toggle").click()
+        assert page.locator("html").get_attribute("data-theme") in {"auto", "light", "dark"}
+        if address != "index.html":
+            assert page.locator("button.copy").count() > 10
+    context.close()
+    assert not [error for error in errors if "URI malformed" not in error], errors
+
+
+def test_storage_that_is_denied(browser, server):
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } })")
+    problems = watch(page, server)
+    page.goto(server + TUTORIAL)
+    page.locator(".theme-toggle").click()
+    assert page.locator("button.copy").count() > 10
+    context.close()
+    assert not problems
+
+
+def test_what_was_read_is_remembered_here(page, server):
+    """读到哪里记在这台机器上：侧栏和首页看得出，首页给出接着读的地方。"""
+    page.goto(server + TUTORIAL)
+    page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
+    page.wait_for_function("Number(getComputedStyle(document.documentElement).getPropertyValue('--read')) > 0.2")
+    page.wait_for_timeout(200)
+    page.goto(server + "index.html")
+    share = "document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read')"
+    assert 0.2 < float(page.evaluate(share)) < 0.97
+    stored = page.evaluate("localStorage.getItem('read')")
+    assert json.loads(stored)["last"] == "tutorials/neural_networks"
+
+
+def test_pictures_grow_at_a_tap(page, server):
+    page.goto(server + TUTORIAL)
+    picture = page.locator("article figure img").first
+    picture.scroll_into_view_if_needed()
+    picture.click()
+    shown = page.locator("dialog.picture[open] img")
+    shown.wait_for()
+    assert shown.bounding_box()["width"] > picture.bounding_box()["width"]
+    page.keyboard.press("Escape")
+    page.locator("dialog.picture").wait_for(state="detached")
+
+
+def test_figures_have_captions(site, tutorials):
+    """画图的格子：图在前，说明在图下，代码折叠着。"""
+    for name in tutorials:
+        for figure in re.findall(
+            r'<figure[^>]*class="drawing[^>]*>.*?</figure>', (site / f"tutorials/{name}.html").read_text("utf-8"), re.S
+        ):
+            assert re.search(r"<figcaption[^>]*><strong>图 \d+</strong>.*?[\u4e00-\u9fff]", figure), figure[:300]
+            assert "<details" in figure
+
+
+def test_link_styles_differ(page, server):
+    """术语是点线，官方参考是实线：一眼分得开。"""
+    page.goto(server + TUTORIAL)
+    style = "e => getComputedStyle(e).textDecorationStyle"
+    assert page.locator("article p a.term").first.evaluate(style) == "dotted"
+    assert page.locator("article p code a.api-link").first.evaluate(style) == "solid"
+
+
+def test_comments_recede_in_the_dark(browser, server):
+    """深色里，注释比别的代码都暗。"""
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(server + TUTORIAL)
+    bright = """name => { const e = document.querySelector('.highlight ' + name); if (!e) return 999;
+      return getComputedStyle(e).color.match(/\\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0); }"""
+    comment = page.evaluate(bright, ".c1")
+    assert all(comment < page.evaluate(bright, name) for name in (".k", ".s2", ".nf", ".mi", ".n"))
+    context.close()
+
+
+def test_not_found_page(browser, server, site):
+    """主机在任何深处都给出这一页：样式、配色、搜索和回家的路都在。"""
+    context = browser.new_context()
+    page = context.new_page()
+    text = (site / "404.html").read_text("utf-8")
+    page.route("**/no/such/page.html", lambda route: route.fulfill(status=404, body=text, content_type="text/html"))
+    failed = []
+    page.on("response", lambda r: r.status >= 400 and not r.url.endswith("/no/such/page.html") and failed.append(r.url))
+    page.goto(server + "no/such/page.html", wait_until="networkidle")
+    assert page.locator("h1").inner_text() == "没有这一页"
+    assert page.locator("html").get_attribute("data-theme") == "auto" and not failed
+    page.locator(".not-found-search input").fill("广播")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{server}search.html?q=*")
+    page.go_back()
+    page.get_by_role("link", name="回首页").click()
+    page.wait_for_url(f"{server}index.html")
+    context.close()
+
+
+def english_runs(page):
+    """页面上代码之外的每段文字和给人看的属性里，还有两个以上英文单词相连的。"""
+    return page.evaluate(
+        """() => {
+        const found = [], skip = 'pre, code, .katex, script, noscript, style, .admonition.legacy';
+        const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) {
+          const node = walk.currentNode;
+          if (node.parentElement.closest(skip)) continue;
+          found.push(node.textContent);
+        }
+        for (const element of document.querySelectorAll('*'))
+          for (const name of ['alt', 'title', 'aria-label', 'placeholder', 'data-tooltip', 'content'])
+            if (element.hasAttribute(name) && !(name === 'content' && element.getAttribute('name') !== 'description'))
+              if (!element.closest('pre, .highlight, .katex') || name === 'data-tooltip') found.push(element.getAttribute(name));
+        return found.filter((text) => /[A-Za-z]{2,}[ \\u00a0]+[A-Za-z]{2,}/.test(text));
+      }"""
+    )
+
+
+def test_no_english_is_left(page, server, tutorials):
+    """界面、标题、替代文字、aria 标签里没有英文；允许的写在 ALLOWED_ENGLISH，各有理由。"""
+    left = []
+    for name in all_pages(tutorials):
+        page.goto(f"{server}{name}.html")
+        for text in english_runs(page):
+            for pattern in ALLOWED_ENGLISH.values():
+                text = re.sub(pattern, "", text)
+            if re.search(r"[A-Za-z]{2,}[ \u00a0]+[A-Za-z]{2,}", text):
+                left.append(f"{name}：{' '.join(text.split())[:160]}")
+    assert not left, "\n".join(dict.fromkeys(left))

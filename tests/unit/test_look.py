@@ -1,0 +1,108 @@
+"""样子：颜色的对比度，正文读成树以后的改动，侧栏只画附近的页。"""
+
+import pytest
+from lxml import html
+
+from site_builder import palette
+from site_builder.look import body, navigation
+
+COLOURS = palette.colours()
+TEXT = ("ink", "quiet", "accent", "accent-deep", "alarm")
+BACKS = ("paper", "raised", "sunken", "accent-back", "alarm-back")
+CODE = [name for name in COLOURS if name == "code" or (name.startswith("code-") and name != "code-mark")]
+PAIRS = [(text, back) for text in TEXT for back in BACKS]
+PAIRS += [(text, back) for text in CODE for back in ("raised", "paper", "code-mark")]
+PAIRS += [("on-accent", "accent"), ("ink", "mark"), ("quiet", "mark"), ("figure-ink", "figure-paper")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_pair_is_legible(scheme):
+    """文字与背景的每一对至少 4.5；边框、图里的颜色与纸至少 3。"""
+    low = [
+        f"{text} 在 {back} 上：{ratio:.2f}"
+        for pairs, least in (
+            (PAIRS, 4.5),
+            ([(name, "figure-paper") for name in palette.CYCLE] + [("edge", "paper")], 3),
+        )
+        for text, back in pairs
+        if (ratio := palette.contrast(getattr(COLOURS[text], scheme), getattr(COLOURS[back], scheme))) < least
+    ]
+    assert not low
+
+
+def test_palette_says_what_is_missing(tmp_path):
+    (tmp_path / "tokens.css").write_text("--ink: light-dark(#000000, #ffffff);", "utf-8")
+    with pytest.raises(ValueError, match="figure-data"):
+        palette.colours(tmp_path / "tokens.css")
+
+
+def code(text, kind="highlight-Python"):
+    return f'<div class="{kind} notranslate"><div class="highlight"><pre><span></span>{text}\n</pre></div></div>\n'
+
+
+def parsed(text):
+    return html.fragment_fromstring(text, create_parent="div")
+
+
+def test_lines_keep_their_text():
+    """一行一个元素，缩进单独放，复制得到的文字一个字也不变；跨到下一行的 token 也不丢。"""
+    source = 'def f():\n    <span class="k">return</span> 1\n\n<a href="#x"><span class="n">f</span></a>()'
+    root = parsed(code(source))
+    pre = root.find(".//pre")
+    before = pre.text_content()
+    body._split_lines(pre)
+    assert pre.text_content() == before
+    lines = pre.findall("span")
+    assert [line.get("class") for line in lines] == ["l"] * 4
+    assert lines[1].get("style") == "--i:4" and lines[1].find("span").text == "    "
+
+
+def test_cell_joins_code_output_and_figure():
+    output = code("1", "sphx-glr-script-out highlight-none")
+    root = parsed(f'<p>前</p>{code("x")}{output}<img class="sphx-glr-single-img" src="a.webp"><p>后</p>{code("y")}')
+    body._join_cells(root)
+    first, second = root.xpath("./div[@class='cell']")
+    assert [child.tag for child in first] == ["div", "div", "figure"] and first.get("data-n") == "1"
+    assert len(second) == 1 and second.get("data-n") == "2"
+    assert [child.tag for child in root] == ["p", "div", "p", "div"]
+
+
+def test_errors_are_marked():
+    root = parsed(code("RuntimeError: 形状不对", "sphx-glr-script-out highlight-none") + code("没有错"))
+    for block in root.xpath("//div[@class='highlight']"):
+        body._lay_lines(block)
+    assert "error" in root[0].get("class").split() and "error" not in root[1].get("class").split()
+
+
+def test_sections_get_their_shapes():
+    root = parsed(
+        "<p><strong>你将学到</strong>：甲</p><p><strong>需要先会</strong>：乙</p><section><h2>小结<a>¶</a></h2></section>"
+    )
+    body._shape_sections(root)
+    assert [child.get("class") for child in root] == ["opening", "recap"]
+    assert len(root[0]) == 2
+
+
+def test_outside_links_have_notes_on_paper():
+    root = parsed(
+        '<p>见<a href="https://a.example/">甲</a>、<a href="https://a.example/">甲</a>。<a href="b.html">乙</a></p>'
+    )
+    body._note_links(root)
+    assert [note.text for note in root.iter("sup")] == ["[1]", "[1]"]
+    assert [item.text for item in root.iter("li")] == ["https://a.example/"]
+    assert root.text_content().startswith("见甲[1]、甲[1]。乙")
+
+
+@pytest.mark.parametrize("count", [5, 12, 40, 250])
+def test_sidebar_lists_the_neighbourhood(count):
+    entries = [{"name": str(i)} for i in range(count)]
+    for place in (0, count // 2, count - 1):
+        near = [entry["name"] for entry in navigation._nearby(entries, str(place))]
+        assert len(near) == min(count, navigation.NEARBY) and str(place) in near
+        assert near == sorted(near, key=int)
+
+
+def test_contents_need_two_sections():
+    two = '<ul><li><a href="#">页</a><ul><li><a class="x" href="#a">甲</a></li><li><a href="#b">乙</a></li></ul></li></ul>'
+    assert navigation._contents(two).startswith("<ul>") and "class" not in navigation._contents(two)
+    assert navigation._contents('<ul><li><a href="#">页</a></li></ul>') == "" == navigation._contents("")
