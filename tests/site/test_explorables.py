@@ -390,10 +390,8 @@ def test_scripts_wait_until_the_figure_is_near(page, server):
 
 def test_all_together_are_small(site):
     scripts = [*sorted((site / "_static/explorables").glob("*.*")), *site.glob("_static/guess.*")]
-    data = sorted((site / "_static/explorables/data").glob("*.js"))
     size = lambda files: sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)  # noqa: E731
     assert len(scripts) >= 10 and size(scripts) < 120_000, size(scripts)
-    assert len(data) >= 3 and size(data) < 180_000, size(data)
 
 
 # -- 先猜一猜 ---------------------------------------------------------------------
