@@ -9,6 +9,7 @@
     const plain = text
       .normalize("NFKC")
       .replace(/[−–—]/g, "-")
+      .replace(/^\s*(?:torch\.)?(?:tensor|array|Size|list|tuple)\s*\((.*)\)\s*$/is, "$1")
       .replace(/\b(torch\.Size|torch\.|tensor|list|tuple|size|shape)(?=\b|[(\[])/gi, " ")
       .replace(/\b(dtype|device|requires_grad)\s*=/gi, " ")
       .replace(/(?<=\d)\s*[×xX*]\s*(?=\d)/g, ",")
@@ -60,8 +61,8 @@
     const answers = choice
       ? ["True", "False"].map((value) => create("label", {}, create("input", { type: "radio", name, value }), create("span", {}, value)))
       : [create("label", {}, create("span", {}, "你的猜测"), input)];
-    const form = create("form", { class: "guess-form", "aria-labelledby": question.id },
-      create("div", { class: "guess-answers" }, ...answers, ...(choice ? [] : [create("button", { type: "submit" }, "对一对")]), toggle), said);
+    const form = create("form", { class: "guess-form" },
+      create("div", { class: "guess-answers", role: "group", "aria-labelledby": question.id }, ...answers, ...(choice ? [] : [create("button", { type: "submit" }, "对一对")]), toggle), said);
 
     function cover(covered) {
       output.classList.toggle("covered", covered);
@@ -76,7 +77,7 @@
         return;
       }
       cover(false);
-      said.textContent = same(text, answer) ? `对，输出就是 ${text}。` : `输出是 ${text}，和你写的 ${answer} 不同，接着往下读。`;
+      said.textContent = same(text, answer) ? `对，输出就是 ${text}。` : `和输出不同，输出是 ${text}。`;
     }
     form.addEventListener("submit", check);
     if (choice) form.addEventListener("change", check);

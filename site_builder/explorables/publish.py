@@ -58,16 +58,7 @@ def add_files(
                 "互动图 %s 没有脚本：写一个 %s/%s.js，或者改示例里的名字", name, STATIC, name, location=pagename
             )
     if names:
-        wanted = [
-            "common.js",
-            "explorables.css",
-            *(f"{name}.js" for name in names),
-            *(f"data/{name}.js" for name in data(app)),
-        ]
-        settings: dict[str, Any] = {
-            "data-version": store.results(app.env).explorables,
-            "data-files": " ".join(f"_static/explorables/{name}" for name in wanted),  # 用时才取，也要发布
-        }
+        settings: dict[str, Any] = {"data-version": store.results(app.env).explorables}
         app.add_js_file("explorables/loader.js", loading_method="defer", **settings)
     if any("guess" in node["classes"] for node in doctree.findall(nodes.paragraph)):
         app.add_js_file("guess.js", loading_method="defer")

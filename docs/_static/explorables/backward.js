@@ -151,12 +151,12 @@
   add("backward", {
     title: "动手试：数值往下，梯度往上",
     fields: [
-      { name: "graph", label: "哪个式子", kind: "select", value: "first", options: Object.entries(GRAPHS).map(([key, { name }]) => [key, name]) },
+      { name: "graph", label: "哪个式子", kind: "select", wide: true, value: "first", options: Object.entries(GRAPHS).map(([key, { name }]) => [key, name]) },
       { name: "a", label: "权重", kind: "range", min: -4, max: 4, step: 0.5, value: 2 },
       { name: "b", label: "偏置", kind: "range", min: -4, max: 4, step: 0.5, value: 1 },
       { name: "second", label: "第二遍", kind: "select", value: "", options: [["", "不做"], ["full", "再前向，再 backward()"], ["direct", "不前向，直接再 backward()"]] },
       { name: "zero", label: "第二遍之前 zero_grad()", kind: "check", value: false },
-      { name: "step", label: "走到第几步", kind: "range", min: 0, max: 11, value: 11 },
+      { name: "step", label: "走到第几步", kind: "range", wide: true, min: 0, max: 11, value: 11 },
       { name: "back", label: "上一步", kind: "button", press: (values, ui) => ui.change({ step: values.step - 1 }) },
       { name: "next", label: "下一步", kind: "button", press: (values, ui) => ui.change({ step: values.step + 1 }) },
     ],

@@ -2,8 +2,7 @@
 // 照片只在这台设备上处理。不用摄像头：网站的响应头（Permissions-Policy）不许网页打开它。
 (() => {
   const { add } = window.explorables;
-  const SIDE = 32;
-  const AREA = SIDE * SIDE;
+  const [SIDE, AREA] = [32, 32 * 32];
   const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const CODES = new Map([...ALPHABET].map((letter, code) => [letter, code - 32]));
 
@@ -127,7 +126,6 @@
       }
       ui.change({ source: "photo" });
     }
-
     // 画：手指、鼠标直接画；键盘用方向键移动、空格上色
     const dot = ([x, y]) => {
       const { colour, pen } = view.values;
@@ -165,11 +163,9 @@
       else dot(view.at);
       redraw();
     });
-
     view.head = h("tr", {});
     view.rows = h("tbody", {});
-    const all = h("button", { type: "button", onclick: () => ui.change({ off: "" }) }, "全部打开");
-    view.all = all;
+    const all = (view.all = h("button", { type: "button", onclick: () => ui.change({ off: "" }) }, "全部打开"));
     view.layers = LAYERS.map(([name, count, width, height]) => {
       const note = h("p", {});
       const canvases = Array.from({ length: count }, () => h("canvas", { "aria-hidden": "true" }));
@@ -202,7 +198,6 @@
     });
     return view;
   }
-
   let view;
   function draw(values, ui) {
     const data = window.explorables.data.classifier;
@@ -216,12 +211,10 @@
     for (const [name, value] of Object.entries(drawing ? { role: "application", tabindex: "0", "aria-label": "画布：直接画；键盘用方向键移动，空格上色" } : { role: "img", "aria-label": "送进网络的图片" })) view.input.setAttribute(name, value);
     if (!drawing) view.input.removeAttribute("tabindex");
     view.input.classList.toggle("drawing", drawing);
-
     let pixels = drawing ? view.drawing : picture.pixels;
     if (values.source === "photo") {
-      if (!view.photo) {
-        pixels = new Uint8Array(3 * AREA).fill(128);
-      } else {
+      if (!view.photo) pixels = new Uint8Array(3 * AREA).fill(128);
+      else {
         const { pixels: shrunk, square } = shrink(view.photo, values);
         pixels = shrunk;
         const scale = 240 / Math.max(view.photo.width, view.photo.height);
@@ -240,7 +233,6 @@
       context.fillStyle = "#e0218a";
       context.fillRect(...view.at, 1, 1);
     }
-
     const other = values.network === "net" ? "better" : "net";
     const result = forward(networks[values.network], pixels, values.off);
     const open = values.off ? forward(networks[values.network], pixels).logits : null;
@@ -272,7 +264,6 @@
       `${where}${NAMES[values.network]} ${open ? `关掉 ${layer} 的第 ${Number(number) + 1} 张以后` : ""}认为是${data.names[first]}（${percent(chances[first])}），其次是${data.names[second]}（${percent(chances[second])}）。` +
         (open ? `全部打开时是${data.names[best]}（${percent(beside[best])}）。` : `${NAMES[other]} 认为是${data.names[best]}（${percent(beside[best])}）。`) + truth);
   }
-
   add("classifier", {
     title: "动手试：训练好的网络怎样分类",
     data: ["classifier"],
@@ -303,7 +294,6 @@
     },
     draw,
   }, { restore, forward, softmax, shrink, bytes });
-
   function fill({ colour }, ui) {
     colour.split(",").forEach((value, c) => view.drawing.fill(Number(value), c * AREA, (c + 1) * AREA));
     ui.change({ source: "drawing" });

@@ -4,7 +4,7 @@
 //   title: "…",            做什么，读屏软件念的名字
 //   data: ["…"],           要 data/ 里的哪几个文件；到了就在 explorables.data
 //   fields: [...]          控件，依次；也可以是返回它们的函数。每项 {name, label, kind, value}，kind 是
-//                          range（min、max、step）、select 或 radio（options：[[值, 文字]]）、text、check、button（press）
+//                          range（min、max、step）、select 或 radio（options：[[值, 文字]]）、text、check、button（press）；wide 的占一整行
 //   adapt(values, ui, changed)   可选：画之前改控件（ui.set、ui.limit、ui.show），changed 是刚改的那个的名字
 //   draw(values, ui)       画在 ui.stage 里，用 ui.say 把结果说成一句话
 // }, {供测试用的纯函数})
@@ -65,7 +65,10 @@
     const box = h("div", { class: "explorable", role: "group", "aria-label": part.title }, form, stage, output);
     const places = {};
     const id = (field) => `${name}.${field.name}`;
-    for (const field of fields) form.append((places[field.name] = control(field, id(field))));
+    for (const field of fields) {
+      form.append((places[field.name] = control(field, id(field))));
+      if (field.wide) places[field.name].classList.add("wide-field");
+    }
 
     const inputs = (key) => form.elements[`${name}.${key}`];
     function get(field) {
@@ -128,8 +131,15 @@
         history.replaceState(history.state, "", url);
       } catch {} // 有的浏览器不让从文件夹打开的网页改网址
     }
+    /** 改许多控件：改两遍，第二遍时上限已随别的控件变了。 */
+    function putAll(value) {
+      for (let round = 0; round < 2; round++) {
+        for (const one of kept) put(one, value(one));
+        draw("");
+      }
+    }
     function reset() {
-      for (const one of kept) put(one, one.value);
+      putAll((one) => one.value);
       changed("");
     }
     function swap() {
@@ -143,12 +153,7 @@
       if (pressed) pressed.press(values(), ui);
     });
     const query = new URL(location.href).searchParams;
-    for (const one of kept) put(one, one.value);
-    draw("");
-    for (let round = 0; round < 2 && kept.some((one) => query.has(id(one))); round++) {
-      for (const one of kept) if (query.has(id(one))) put(one, query.get(id(one))); // 第二遍：上限随别的控件变了
-      draw("");
-    }
+    putAll((one) => query.get(id(one)) ?? one.value);
     figure.prepend(box);
     box.after(foot);
     figure.classList.add("explored");

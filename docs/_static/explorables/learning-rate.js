@@ -72,7 +72,7 @@
       { name: "rate", label: "学习率", kind: "radio", value: 0.1, options: data["learning-rate"].rates.map((rate) => [rate, String(rate)]) },
       { name: "momentum", label: "动量", kind: "radio", value: 0, options: data["learning-rate"].momenta.map((momentum) => [momentum, String(momentum)]) },
       { name: "clear", label: "每步清零（zero_grad）", kind: "check", value: true },
-      { name: "step", label: "第几步", kind: "range", min: 0, max: data["learning-rate"].steps - 1, value: 10 },
+      { name: "step", label: "第几步", kind: "range", wide: true, min: 0, max: data["learning-rate"].steps - 1, value: 10 },
       {
         name: "play", label: "播放", kind: "button",
         press(values, ui) {

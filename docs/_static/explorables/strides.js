@@ -116,7 +116,7 @@
     return h("fieldset", { class: "cells", style: `--columns: ${columns}` },
       h("legend", {}, label),
       h("div", {}, Array.from({ length: count }, (_, i) =>
-        h("label", {}, h("input", { type: "radio", name: `${ui.name}-${name}`, value: i, onchange: () => pick(i) }), h("span", {}, text(i))))));
+        h("label", {}, h("input", { type: "radio", name: `${ui.name}-${name}`, value: i, onchange: () => pick(i) }), h("span", { class: `shade-${Math.floor(text(i) / 4)}` }, text(i))))));
   }
   function light(group, chosen, used) {
     group.querySelectorAll("label").forEach((label, i) => {
@@ -131,13 +131,13 @@
   add("strides", {
     title: "动手试：同一段存储，不同的形状、步幅和偏移量",
     fields: [
-      { name: "from", label: "base = torch.arange(12).view(3, 4)，取", kind: "select", value: "base", options: [...Object.keys(READY).map((key) => [key, key]), ["", "自己写 as_strided"]] },
+      { name: "from", label: "base = torch.arange(12).view(3, 4)，取", kind: "select", wide: true, value: "base", options: [...Object.keys(READY).map((key) => [key, key]), ["", "自己写 as_strided"]] },
       { name: "shape", label: "形状", kind: "text", value: "(3, 4)" },
       { name: "stride", label: "步幅", kind: "text", value: "(4, 1)" },
       { name: "offset", label: "偏移量", kind: "range", min: 0, max: 11, value: 0 },
       { name: "action", label: "再做", kind: "select", value: "", options: [["", "什么也不做"], ["t", ".t()"], ["contiguous", ".contiguous()"], ["view", ".view(…)"], ["reshape", ".reshape(…)"]] },
       { name: "target", label: "view、reshape 成", kind: "text", value: "(12,)" },
-      { name: "cell", label: "第几个元素（逐行数，从 0 数起）", kind: "range", min: 0, max: 11, value: 5 },
+      { name: "cell", label: "第几个元素（逐行数，从 0 数起）", kind: "range", wide: true, min: 0, max: 11, value: 5 },
     ],
     adapt(values, ui, changed) {
       if (changed === "from" && READY[values.from]) {
