@@ -261,7 +261,7 @@ WIDE_BLOCKS = """() => {
   document.querySelectorAll('details').forEach((d) => (d.open = true));
   const blocks = [...document.querySelectorAll('article pre')];
   const wide = blocks.filter((e) => e.scrollWidth > e.clientWidth + 1);
-  return [blocks.length, wide.length, wide.filter((e) => e.closest('.error')).map((e) => e.textContent.slice(0, 60))];
+  return [blocks.length, wide.length, wide.filter((e) => e.closest('.sphx-glr-script-out') && /^ *(\\[\\w+\\]: *)?\\w*(Error|Warning): /m.test(e.textContent)).map((e) => e.textContent.slice(0, 60))];
 }"""
 
 
