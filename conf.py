@@ -42,6 +42,7 @@ extensions = [
     "site_builder.gallery",
     "site_builder.prose",
     "site_builder.api",
+    "site_builder.explorables",
     "site_builder.search",
     "site_builder.look",
     "site_builder.downloads",

@@ -53,7 +53,7 @@ plt.show()
 
 # %%
 # 网络给出十个得分，每个数字一个；从 0 数起，希望第 7 个得分是 1，其余是 0，这就是目标（target）。
-# 下面的十二行是一次完整的训练，里面的名字后文逐个解释。
+# 下面的代码就是一次完整的训练，里面的名字后文逐个解释。
 # 这个网络还很简单：``nn.Flatten`` 把图片排成一行，``nn.Linear`` 把 1024 个像素加权求和，得出十个数，``nn.Sequential`` 把两步串起来。
 
 from torch import nn
@@ -84,16 +84,16 @@ assert first_losses < 0.02 and net(inputs).argmax() == 7
 # 2. 一次次取出输入，这里每次都是同一张图片；
 # 3. 让输入通过网络，得到输出；
 # 4. 计算损失，也就是输出离目标有多远；
-# 5. 把梯度反向传播（backpropagation）到每一个参数；
+# 5. 清掉上一步的梯度，再反向传播（backpropagation），求出损失对每个参数的梯度；
 # 6. 更新参数，最简单的规则是从参数里减去学习率（learning rate）与梯度的积。
 #
-# **先猜一猜**：训练之后，十个得分里最大的是第几个（从 0 数起）？
+# 训练之后，十个得分里最大的是第几个（从 0 数起）：
 
 print(net(inputs).argmax().item())
 
 # %%
 # 只记住一张图片，还不算认得“7”，但是整个过程已经走通了。
-# 下面把这个过程拆开，从卷积网络里最要紧的一层开始。
+# 下面把这个过程拆开，从卷积网络里最要紧的一种层（layer）开始。
 
 # %%
 # 卷积层算的是什么
@@ -124,7 +124,8 @@ print((window * kernel).sum().item())
 # 也就是说，这个卷积核算的是窗口的右边一列比左边一列亮多少：左暗右亮得正数，左亮右暗得负数，两边一样亮得 0。
 #
 # ``nn.Conv2d`` 在每一处都做同样的事，三个数依次是输入的通道数、输出的通道数和卷积核的边长。
-# 用 ``copy_`` 把这一层的权重改写成上面的卷积核，暂时不要偏置（bias），在同一个位置就得到同一个数。
+# 用 ``copy_`` 把这一层的权重改写成上面的卷积核（按广播的规则，3×3 扩成 ``(1, 1, 3, 3)``），暂时不要偏置（bias）。
+# 窗口左上角的格子是 ``(14, 17)``，输出就在同样的下标处，与手算的结果是同一个数。
 
 conv = nn.Conv2d(1, 1, 3, bias=False)
 with torch.no_grad():
@@ -143,11 +144,11 @@ assert edges[0, 0, 14, 17] == 2 and edges.min() < 0 < edges.max()
 # %%
 # 宽 3 的窗口在宽 32 的图片上有 32 - 3 + 1 = 30 个位置，所以输出是 30×30。
 # 每个位置一个数，排成的这张图叫特征图（feature map）。
-# 在本站的网页上，可以把窗口移到别处，也可以换一个卷积核，看和怎样改变。
+# 在本站的网页上，可以把窗口移到别处，也可以换一个卷积核，看算出的数怎样改变。
 
 # %%
 
-# 画图（convolution）：左上图的窗口与卷积核对应相乘，和写进右上图里同一行、同一列的格子；灰色是 0，亮的是正数，暗的是负数
+# 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图的绿色格子，下标与窗口左上角相同；灰色是 0，亮的是正数，暗的是负数
 row, column = 14, 17
 fig, axes = plt.subplots(2, 2, figsize=(4.8, 5), layout="constrained")
 axes[0, 0].imshow(inputs[0, 0], cmap="gray")
@@ -169,18 +170,20 @@ for ax, numbers, color, title in [
 for ax in axes.flat:
     ax.axis("off")
 axes[1, 0].text(3.5, 1.5, "×", ha="center", va="center", size=16)
-fig.suptitle(f"一个窗口算出一个数：相乘再求和，得 {(window * kernel).sum():.0f}")
+answer = (window * kernel).sum()
+fig.supxlabel(f"九个乘积之和是 {answer:.0f}，填进绿色格子", color="C2", size=11)
+fig.suptitle(f"一个窗口算出一个数：相乘再求和，得 {answer:.0f}")
 plt.show()
 
 # %%
-# 通常的卷积层还要给每个和加上一个偏置，权重和偏置都不由人写，而由训练得来。
-# 数学里的卷积还要先把卷积核翻转；因为权重是学来的，翻不翻转没有分别，深度学习里都省去了。
+# 通常的卷积层求和之后还要加上一个偏置，权重和偏置都不由人写，而由训练得来。
+# 数学里的卷积要先把卷积核上下、左右翻转；因为权重是学来的，翻转与否不影响网络的能力，PyTorch 就省去了这一步。
 
 # %%
 # 6 个卷积核，6 张特征图
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
-# 一个卷积核处处用同一组权重，只得出一张特征图，所以一层里放许多个。
+# 一个卷积核处处用同一组权重，只能找出一种局部的花样，得出一张特征图；要找许多种，一层里就放许多个卷积核。
 # ``nn.Conv2d(1, 6, 5)`` 有 6 个 5×5 的卷积核，各自滑遍整张图片，得到 6 张特征图，也就是 6 个输出通道。
 
 conv1 = nn.Conv2d(1, 6, 5)
@@ -194,7 +197,7 @@ assert conv1.weight.shape == (6, 1, 5, 5) and maps.shape == (1, 6, 28, 28)
 
 # %%
 
-# 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数
+# 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数，每张小图各自调节明暗
 def draw_rows(parts, height):
     fig = plt.figure(figsize=(4.8, height), layout="constrained")
     lines = [len(pictures) // 9 + 1 for _, pictures, _ in parts]
@@ -204,7 +207,7 @@ def draw_rows(parts, height):
         for i, ax in enumerate(part.subplots(n, len(pictures) // n, squeeze=False).flat):
             ax.imshow(pictures[i], cmap="gray")
             ax.set(xticks=[], yticks=[])
-            if color == "C1" or (color and i == 0):
+            if color == "C1" or (color and i == 3):
                 edge = plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, ec=color, lw=4)
                 ax.add_patch(edge)
     return fig
@@ -222,7 +225,7 @@ plt.show()
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
 # 第二个卷积层的输入是 6 个通道，输出 16 个通道。
-# 16 不是由 6 张各变几张得来的。
+# 并不是 6 张特征图各自变出几张来，16 是卷积核的个数。
 # 这一层的每个卷积核都有 6 片，一片对着一张特征图，6 片的乘积全部加在一起，得出一个数，所以一个卷积核滑遍之后只得一张图；
 # 有 16 个这样的卷积核，就有 16 张图。
 #
@@ -233,7 +236,7 @@ print(tuple(conv2.weight.shape))
 
 # %%
 # 手算第 3 号输出通道的一处：窗口取遍 6 个通道，乘第 3 号卷积核，求和，再加第 3 号偏置。
-# ``torch.testing.assert_close`` 比较两个张量，相差超出舍入误差就报错。
+# ``torch.testing.assert_close`` 比较两个张量，形状或类型不同，或者数值相差超出容许的舍入误差，就会报错。
 
 window = maps[0, :, 14:19, 17:22]
 by_hand = (window * conv2.weight[3]).sum() + conv2.bias[3]
@@ -250,10 +253,10 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 
 # %%
 
-# 画图：6 张特征图与 0 号卷积核的 6 片逐片相乘再全部相加，只得出一张，即绿框里的那张；另外 15 张出自另外 15 个卷积核
+# 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出一张，即绿框里的那张；另外 15 张出自另外 15 个卷积核
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
-    ("6 张特征图，各 28×28", maps[0].detach(), None), ("0 号卷积核，6 片，各 5×5", conv2.weight[0].detach(), "C1"),
+    ("6 张特征图，各 28×28", maps[0].detach(), None), ("3 号卷积核，6 片，各 5×5", conv2.weight[3].detach(), "C1"),
     ("16 张新的特征图，各 24×24", second_maps, "C2"),
 ], height=4.6)
 fig.suptitle("6 个通道怎样变成 16 个通道")
@@ -265,15 +268,16 @@ plt.show()
 #
 # 卷积层和全连接层（fully connected layer，也叫线性层）做的都是“加权求和再加偏置”。
 # 全连接层 ``nn.Linear(4, 3)`` 把 4 个数变成 3 个数，算式是 :math:`y = xW^\top + b`；
-# 权重的形状先写输出、后写输入，即 ``(3, 4)``，所以要转置。
+# 权重的形状先写输出、后写输入，即 ``(3, 4)``，所以要转置（``.T``）。
 #
-# 这样的层直接连起来，再多也只相当于一层，因为两层可以合并：
+# 这样的层直接连起来，再多也只相当于一个线性层，例如两个全连接层可以合并：
 #
 # .. math::
 #
 #    (xW_1^\top + b_1)W_2^\top + b_2 = x(W_2W_1)^\top + (W_2b_1 + b_2)
 #
 # 右边仍是一个线性层，权重是 :math:`W_2W_1`。
+# 偏置是一维张量，不分行和列，所以 :math:`b_1W_2^\top` 与 :math:`W_2b_1` 是同一串数。
 # 用数来核对，先核对一层，再核对两层：
 
 first, second = nn.Linear(4, 3), nn.Linear(3, 2)
@@ -297,12 +301,12 @@ assert not torch.allclose(second(F.relu(first(x))), merged(x))
 # sphinx_gallery_end_ignore
 
 # %%
-# 所以两层之间要放一个不是线性的函数，叫激活函数（activation function）。
+# 所以两层之间要放一个非线性的函数，叫激活函数（activation function）。
 # 很常用的一个是 ``F.relu``，它把负数变成 0，其余不变。
-# ``torch.nn`` 里的层自己保管参数，而 ``torch.nn.functional`` 里的都是函数，不保管参数，习惯上记作 ``F``。
-# 有了激活函数，两层就能做到一层做不到的事，例如求绝对值。
+# ``F`` 是 ``torch.nn.functional`` 习惯上的简写，里面是函数，不保管参数；``torch.nn`` 里带参数的层则自己保管参数。
+# 有了激活函数，两层就能做到一层做不到的事，例如下面这个式子。
 #
-# **先猜一猜**：``F.relu(x) + F.relu(-x)`` 打印出哪三个数？
+# **先猜一猜**：``x`` 是 ``[-2, 0, 2]`` 时，``F.relu(x) + F.relu(-x)`` 打印出哪三个数？
 
 import torch.nn.functional as F
 
@@ -310,14 +314,15 @@ x = torch.tensor([-2.0, 0.0, 2.0])
 print((F.relu(x) + F.relu(-x)).tolist())
 
 # %%
-# 对一个输入、一个输出的线性层来说，图像是一条直线，不可能同时经过这三个点。
+# 这就是 ``x`` 的绝对值。
+# 一个输入、一个输出的线性层，函数图像是一条直线，不可能同时经过 (-2, 2)、(0, 0) 和 (2, 2) 三点。
 
 # %%
 # ``16 * 5 * 5`` 从哪里来
 # -----------------------
 #
 # 卷积网络里常见的还有池化（pooling，有的书作“汇聚”）。
-# ``F.max_pool2d(x, 2)`` 是最大池化，每个 2×2 的小块只留下最大值，边长减半（奇数边长舍去余下的一行一列）。
+# ``F.max_pool2d(x, 2)`` 是最大池化，每个 2×2 的小块只留下最大值，边长减半（奇数边长舍去余下的一行一列）；下面的 ``x`` 有三维，最外面一维是通道。
 
 x = torch.tensor([[[1.0, 5.0, 0.0, 2.0], [3.0, 2.0, 4.0, 1.0], [0.0, 0.0, 7.0, 8.0], [6.0, 0.0, 9.0, 0.0]]])
 print(F.max_pool2d(x, 2))
@@ -329,7 +334,7 @@ assert F.max_pool2d(torch.zeros(1, 5, 5), 2).shape == (1, 2, 2)
 
 # %%
 # 下面要搭的网络有两个卷积层，卷积核都是 5×5，每个后面接一次池化。
-# 四周不加填充（padding），步幅（stride）是 1，所以卷积使边长减少 4。
+# 四周不加填充（padding，通常是补几圈 0），步幅（stride）是 1，所以卷积使边长减少 4。
 # 这里的步幅指窗口每次移动几格，与张量在内存里的步幅不是一回事。
 # 从 32 开始一步步算：
 
@@ -356,7 +361,8 @@ assert side == 5
 # 现在组件齐了，可以仿照 1998 年用来识别手写数字的 LeNet-5 搭一个网络：两个卷积层，三个全连接层。
 # 激活函数和池化用今天常见的做法，与当年的论文不尽相同。
 #
-# 网络写成 ``nn.Module`` 的子类，在 ``__init__`` 里建好各层（layer），在 ``forward`` 里写出数据怎样依次通过各层。
+# 层和网络都是模块（module），也就是 ``nn.Module`` 的子类的对象，大模块可以由小模块组成。
+# 网络写成 ``nn.Module`` 的子类，在 ``__init__`` 里建好各层，在 ``forward`` 里写出数据怎样依次通过各层。
 # 数据从前到后只走一遍，没有回路，这样的网络叫前馈神经网络（feed-forward network）。
 
 
@@ -379,8 +385,10 @@ class Net(nn.Module):
 
 
 # %%
-# 没有讲过的只有 ``torch.flatten(x, 1)``：从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
-# 最后一层之后没有激活函数，输出是 10 个未归一化的得分（logits），可正可负。
+# ``super().__init__()`` 让父类先备好注册各层的地方，``torch.flatten(x, 1)`` 从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
+# 120 和 84 沿用 LeNet-5，也可以换成别的数，只要前后两层对得上。
+# 最后一层之后没有激活函数，输出是 10 个未归一化的得分（logits），没有换算成概率，可正可负。
+# 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``；为什么不直接写 ``net.forward(inputs)``，见练习 4。
 
 torch.manual_seed(0)
 net = Net()
@@ -392,7 +400,7 @@ assert not any(word in str(net).lower() for word in ("relu", "pool", "flatten"))
 
 # %%
 # 打印出来的是注册在网络上的五个层。
-# ``F.relu``、``F.max_pool2d`` 和 ``torch.flatten`` 不在其中，因为它们是普通函数，没有参数，也不是模块（module）。
+# ``F.relu``、``F.max_pool2d`` 和 ``torch.flatten`` 不在其中，因为它们是普通函数，没有参数，也不是模块。
 #
 # 你只写了 ``forward``，即前向传播（forward propagation），反向传播由 autograd 完成。
 # ``forward`` 里可以用 ``if`` 和循环，也可以用其他可微的张量运算；像 ``argmax`` 这样不可微的运算，会使梯度在那里中断。
@@ -431,8 +439,7 @@ except AttributeError as error:
 # 在 forward 里打印形状
 # ^^^^^^^^^^^^^^^^^^^^^
 #
-# 想知道每一步的形状，最直接的办法是在 ``forward`` 里打印。
-# 下面的子类只改写 ``forward``，算的还是那几步。
+# 想知道每一步的形状，可以在 ``forward`` 里打印，下面的子类只改写 ``forward``，算的还是那几步。
 
 
 class PrintingNet(Net):
@@ -449,18 +456,19 @@ class PrintingNet(Net):
         return x
 
 
-scores = PrintingNet()(inputs)
+printing_net = PrintingNet()
+scores = printing_net(inputs)
 
 # sphinx_gallery_start_ignore
 assert scores.shape == (1, 10)
 # sphinx_gallery_end_ignore
 
 # %%
-# 从上到下读：这里的卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
+# 这里的卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
 
 # %%
 
-# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量；relu 不改变形状，图中略去
+# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，绿色的是输出；橙色名字的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去
 import torch.fx
 
 
@@ -501,7 +509,7 @@ for i, (name, shape) in enumerate(stages):
         ax.annotate("", (start + 15, 0), (start, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
     ax.set(xlim=(-25, 160), ylim=(-38, 32), aspect="equal")
     ax.axis("off")
-fig.suptitle("网络的结构：特征图变小变多，向量变短")
+fig.suptitle("网络的结构：特征图变小，向量变短")
 plt.show()
 
 # sphinx_gallery_start_ignore
@@ -516,7 +524,7 @@ assert [s for _, s in stages[6:]] == [(1, 120), (1, 84), (1, 10)]
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 不想改 ``forward`` 时可以用钩子（hook）。
-# 前向钩子是注册在模块上的函数，模块每算完一次就调用它一次，把输入和输出交给它。
+# 前向钩子是注册在模块上的函数，每次调用模块，``forward`` 运行完以后就轮到钩子，它收到模块、输入和输出，其中输入 ``args`` 是一个元组。
 # 下面给五个层各注册一个，记下形状；用完要取下，否则以后每次前向传播还会调用。
 
 trace = []
@@ -594,7 +602,7 @@ assert net.fc1.weight.numel() / total > 0.5
 # - 这里的卷积层，权重是（输出通道，输入通道，核高，核宽），每个输出通道另有一个偏置；
 # - 线性层的权重是（输出个数，输入个数）。
 #
-# 所以卷积层的参数个数与图片的大小无关，而 ``fc1`` 的权重一项就占了全部参数的大半。
+# 所以卷积层的参数个数与图片的大小无关，而 ``fc1`` 的权重占了全部参数的大半。
 #
 # 参数是怎样被找到的？
 # 这些层的权重不是普通的张量，类型是 ``nn.Parameter``，这是张量的子类，默认需要梯度。
@@ -612,17 +620,17 @@ assert type(net.conv1.weight) is nn.Parameter and net.conv1.weight.requires_grad
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：你把几个层放进一个列表，定义网络时没有报错，到创建优化器（optimizer）时才发现一个参数也没有。
-# 如果网络里还有别的层，连这个报错也不会出现。
+# 如果网络里还有别的层，连这个报错也不会出现，而列表里的层一直得不到训练。
 
 
 class Stack(nn.Module):
-    def __init__(self, container):
+    def __init__(self):
         super().__init__()
-        self.layers = container([nn.Linear(4, 4), nn.Linear(4, 2)])
+        self.layers = [nn.Linear(4, 4), nn.Linear(4, 2)]
 
 
 try:
-    torch.optim.SGD(Stack(list).parameters(), lr=0.01)
+    torch.optim.SGD(Stack().parameters(), lr=0.01)
 except ValueError as error:
     print(f"{type(error).__name__}: {error}")
 
@@ -631,11 +639,18 @@ except ValueError as error:
 #
 # **解决办法**：用 ``nn.ModuleList`` 代替列表，用法与列表相似，但会注册里面的层。
 
-print(len(list(Stack(list).parameters())), len(list(Stack(nn.ModuleList).parameters())))
+
+class FixedStack(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 2)])
+
+
+print(len(list(Stack().parameters())), len(list(FixedStack().parameters())))
 
 # sphinx_gallery_start_ignore
-assert len(list(Stack(list).parameters())) == 0
-assert len(list(Stack(nn.ModuleList).parameters())) == 4
+assert len(list(Stack().parameters())) == 0
+assert len(list(FixedStack().parameters())) == 4
 # sphinx_gallery_end_ignore
 
 # %%
@@ -651,10 +666,8 @@ assert outputs.shape == (1, 10) and type(outputs.grad_fn).__name__ == "AddmmBack
 # sphinx_gallery_end_ignore
 
 # %%
-# 输出的形状是 ``(1, 10)``：一个样本，十个得分。
-# 这不是长度为 10 的向量，批量那一维还在。
+# 输出的形状是 ``(1, 10)``：一个样本，十个得分，批量那一维还在。
 # ``grad_fn`` 说明输出是算出来的，可以反向传播。
-# 注意写的是 ``net(inputs)``，不是 ``net.forward(inputs)``，两者的差别见练习 4。
 
 # %%
 # 常见错误：图片尺寸不是 32×32
@@ -672,7 +685,7 @@ except RuntimeError as error:
 # **原因**：报错里的 ``1x256`` 是展平后的数据，``400x120`` 是转置后的 ``fc1.weight``，一行有 256 个数，而 ``fc1`` 要 400 个。
 # 边长 33 到 35 倒不会报错，因为池化舍去余数以后也是 5×5。
 #
-# **解决办法**：在四周各补两圈 0，变成 32×32；或者缩放图片；或者按新尺寸改 ``fc1``（见练习 1）。
+# **解决办法**：在四周各补两圈 0，变成 32×32（下面四个 2 依次指左、右、上、下）；或者缩放图片；或者按新尺寸改 ``fc1``（见练习 1）。
 
 print(f"{net(F.pad(digit, (2, 2, 2, 2))).shape = }")
 
@@ -686,8 +699,8 @@ for size in range(30, 38):
 # sphinx_gallery_end_ignore
 
 # %%
-# 常见错误：通道数不对
-# ^^^^^^^^^^^^^^^^^^^^
+# 选读：通道数不对怎样报错
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：你把三个通道的彩色图片交给这个网络，第一层就报错，说明了要几个通道、收到几个。
 
@@ -698,7 +711,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：``conv1`` 的卷积核深度是 1，对不上 3 个通道。
+# **原因**：``conv1`` 的卷积核深度是 1，对不上 3 个通道（报错开头的 ``groups`` 是卷积分成几组，这里不必管）。
 #
 # **解决办法**：把第一层写成 ``nn.Conv2d(3, 6, 5)``，或者先把图片变成灰度图，例如对三个通道取平均。
 
@@ -720,7 +733,7 @@ image = inputs[0]
 print(f"{nn.Conv2d(1, 6, 5)(image).shape = }")
 print(f"{nn.MaxPool2d(2)(image).shape = }")
 print(f"{nn.Linear(120, 84)(torch.randn(120)).shape = }")
-print(f"{nn.CrossEntropyLoss()(torch.randn(10), torch.tensor(3)).shape = }")
+print(f"{nn.CrossEntropyLoss()(torch.randn(10), torch.tensor(3)).shape = }")  # 3 是类别的编号
 
 # sphinx_gallery_start_ignore
 assert nn.Conv2d(1, 6, 5)(image).shape == (6, 28, 28)
@@ -792,6 +805,7 @@ except RuntimeError:
 #
 # 损失函数（loss function）接收网络的输出和目标，给出一个数，说明两者相差多少。
 # 本页用 ``nn.MSELoss``，即均方误差（mean squared error）：先求差，再平方，再取平均。
+# 目标还是开头的 ``target``。
 
 criterion = nn.MSELoss()
 loss = criterion(outputs, target)
@@ -824,8 +838,7 @@ print(f"{caught[0].category.__name__}: {caught[0].message}")
 
 # %%
 # **原因**：两者按广播（broadcasting）的规则扩成了 ``(4, 4)``，每个预测与每个标签都比了一遍。
-# 均方误差和 ``nn.L1Loss``、``nn.SmoothL1Loss``、``nn.HuberLoss`` 都是这样：形状不同而能广播，就只有警告；不能广播才报错。
-# 别的损失函数各不相同，``nn.BCELoss`` 直接报错，``nn.PoissonNLLLoss`` 连警告也没有，所以算损失之前应当自己核对形状。
+# 别的损失函数不一定是这样，有的直接报错，有的连警告也没有，所以算损失之前应当自己核对形状。
 #
 # **解决办法**：先把标签变成与输出相同的形状。
 
@@ -861,6 +874,9 @@ except ValueError:
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 输出是 ``(1, 10)`` 时，``(10,)`` 的目标扩成 ``(1, 10)``，碰巧对了；``(10, 1)`` 的目标和输出一起扩成 ``(10, 10)``，损失是错的。
+#
+# ``nn.L1Loss``、``nn.SmoothL1Loss`` 和 ``nn.HuberLoss`` 与均方误差一样：形状不同而能广播，就只有警告，不能广播才报错。
+# ``nn.BCELoss`` 直接报错，``nn.PoissonNLLLoss`` 连警告也没有。
 
 for shape in [(1, 10), (10,), (10, 1)]:
     with warnings.catch_warnings(record=True) as caught:
@@ -879,8 +895,8 @@ assert not torch.isclose(value, loss) and (outputs - target.view(10, 1)).shape =
 # 选读：目标是整数张量
 # ^^^^^^^^^^^^^^^^^^^^
 #
-# 形状对了，类型是整数也可以，因为按类型提升的规则，整数目标先变成浮点数再参与计算。
-# 不过写成浮点数更清楚。
+# 只要网络的输出是浮点数，``nn.MSELoss`` 的目标是整数也可以，因为按类型提升的规则，整数目标先变成浮点数再参与计算。
+# 别的损失函数不一定行，例如 ``nn.HuberLoss`` 遇到整数目标，反向传播时报错，所以还是写成浮点数好。
 
 integers = torch.arange(1, 11).view(1, -1)
 floats = torch.arange(1.0, 11.0).view(1, -1)
@@ -888,6 +904,14 @@ print(f"{criterion(outputs, integers) = }")
 assert torch.equal(criterion(outputs, integers), criterion(outputs, floats))
 criterion(net(inputs), integers).backward()  # 反向传播也没有问题
 net.zero_grad()
+
+# sphinx_gallery_start_ignore
+try:
+    nn.HuberLoss()(torch.zeros(1, 10, requires_grad=True), integers).backward()
+    raise AssertionError
+except RuntimeError:
+    pass
+# sphinx_gallery_end_ignore
 
 # %%
 # .. admonition:: 2018 年的写法
@@ -982,30 +1006,31 @@ assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted
 
 # %%
 
-# 画图：中间一列是运算，顺序与 forward 相反；两边是参数，偏置在左，权重在右，箭头是梯度流动的方向
+# 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，箭头是梯度流动的方向
 boxes = {"boxstyle": "round,pad=0.3", "lw": 1.2}
 fig, ax = plt.subplots(figsize=(4.8, 9), layout="constrained")
 for i, (node, leaves) in enumerate(path):
     if i:
-        ax.annotate("", (0, -i), (0, -i + 1), zorder=1, arrowprops={"arrowstyle": "->", "shrinkB": 13, "color": "C4"})
+        ax.annotate("", (0, i), (0, i - 1), zorder=1, arrowprops={"arrowstyle": "->", "shrinkB": 13, "color": "C4"})
     for leaf in leaves:
         parameter = owned_parameter(leaf)
         side, align = (-1, "right") if names[parameter].endswith("bias") else (1, "left")
-        ax.annotate("", (1.5 * side, -i), (0, -i), zorder=1, arrowprops={"arrowstyle": "->", "color": "C4"})
-        ax.text(1.55 * side, -i, f"{names[parameter]}\n{tuple(parameter.shape)}",
+        ax.annotate("", (1.5 * side, i), (0, i), zorder=1, arrowprops={"arrowstyle": "->", "color": "C4"})
+        ax.text(1.55 * side, i, f"{names[parameter]}\n{tuple(parameter.shape)}",
                 ha=align, va="center", ma="center", bbox={**boxes, "fc": "white", "ec": "C1"})
     label = type(node).__name__.replace("Backward0", "").replace("WithIndices", "")
-    ax.text(0, -i, label, ha="center", va="center", bbox={**boxes, "fc": "white", "ec": "C2"})
-ax.set(xlim=(-3.4, 3.7), ylim=(-len(path) + 0.4, 0.5))
+    ax.text(0, i, label, ha="center", va="center", bbox={**boxes, "fc": "white", "ec": "C2"})
+ax.set(xlim=(-3.4, 3.7), ylim=(-0.5, len(path) - 0.4))
 ax.axis("off")
-fig.suptitle("损失的计算图：梯度从上往下，流到十个参数")
+fig.suptitle("损失的计算图：梯度从下往上，流到十个参数")
 plt.show()
 
 # %%
 # 选读：自己写一个 Function
 # -------------------------
 #
-# 计算图的每个节点都知道一种运算怎样反向传播，内置的运算由 PyTorch 备好，自己的运算可以写一个 ``torch.autograd.Function`` 的子类。
+# 用 PyTorch 的运算拼成的函数，反向传播不用你操心。
+# 如果用到了 PyTorch 之外的计算，或者想自己规定梯度，才需要写一个 ``torch.autograd.Function`` 的子类。
 # ``forward`` 算出结果，``setup_context`` 存下以后要用的张量，``backward`` 把收到的梯度乘上导数。
 # 把 ``setup_context`` 与 ``forward`` 分开写，``torch.func.grad`` 也能用它。
 # 节点的名字由类名加 ``Backward`` 组成，3 的平方的导数是 6：
@@ -1062,14 +1087,14 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 # sphinx_gallery_end_ignore
 
 # %%
-# 之前是 ``None``，表示还没有梯度；之后是六个数，每个输出通道一个。
+# 之前是 ``None``，表示现在没有梯度，从未算过或者已经清掉都是这样；之后是六个数，每个输出通道一个。
 
 # %%
 # 为什么要清零
 # ^^^^^^^^^^^^
 #
-# 因为 ``backward()`` 把新的梯度加到旧的上面。
-# 不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
+# ``backward()`` 把新的梯度加到旧的梯度上，如果一直不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
+# ``net.zero_grad()`` 清掉 ``net`` 的全部参数的梯度，``optimizer.zero_grad()`` 清掉交给优化器的那些；全部参数都交给了优化器，两者效果就相同。
 #
 # .. admonition:: 2018 年的写法
 #    :class: legacy
@@ -1088,7 +1113,7 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 #
 #    w \leftarrow w - \eta \frac{\partial L}{\partial w}
 #
-# 更新本身不应当被 autograd 记录，所以放在 ``torch.no_grad()`` 里。
+# 更新本身通常不应当被 autograd 记录，所以放在 ``torch.no_grad()`` 里。
 # 更新前先复制一份网络，留作比较。
 
 import copy
@@ -1105,17 +1130,23 @@ print(f"更新前 {loss.item():.4f}，更新后 {updated.item():.4f}")
 
 # sphinx_gallery_start_ignore
 assert updated < loss
+_squares = sum(p.grad.square().sum() for p in net.parameters())
+_simple = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 10))
+criterion(_simple(inputs), target).backward()
+assert 10 * _squares < sum(p.grad.square().sum() for p in _simple.parameters())
 # sphinx_gallery_end_ignore
 
 # %%
+# 学习率与开头相同，这一步却只降了一点，因为一步走多远既看学习率，也看梯度，而这里的梯度比开头那个网络的小得多。
+#
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd 和 autograd 的检查，改错了不会有人提醒。
+#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd，也绕过原地改动的检查，改错了不会有报错提醒。
 #    现在写 ``with torch.no_grad():``。
 
 # %%
-# 常见错误：更新时忘了 ``no_grad``
+# 选读：更新时忘了 ``no_grad``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：你直接在参数上做减法，第一个参数就报错。
@@ -1168,10 +1199,11 @@ assert len(list(twin.parameters())) == 10
 #    v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v
 #
 # 这里 :math:`g` 是这一步的梯度，:math:`v` 从 0 开始，系数 :math:`\mu` 常取 0.9。
-# 如果接连几步的梯度方向一致，:math:`v` 就越积越大，走得更快；如果方向来回变，就抵消一部分。
+# 如果接连几步的梯度方向一致，:math:`v` 就积得比单独一步的梯度大，走得更快；如果方向来回变，就抵消一部分。
+# Adam 除了用到动量，还按每个参数近来梯度的大小分别调节步子。
 #
 # 换成动量或 Adam，循环不必改，换掉创建优化器的那一行就行（``optim.LBFGS`` 一步要多次计算损失，是个例外）。
-# 下面三次训练从同一份参数出发。
+# 下面三次训练从同一份参数出发；要先复制网络，才有参数可交给优化器，所以传给 ``train`` 的是创建优化器的函数。
 
 
 def train(make_optimizer):
@@ -1195,22 +1227,23 @@ curves = {
 
 # sphinx_gallery_start_ignore
 assert all(losses[-1] < losses[0] for losses in curves.values())
+assert curves["SGD"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > train(lambda p: optim.SGD(p, lr=0.1))[-1]
 # sphinx_gallery_end_ignore
 
 # %%
 
-# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走
+# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走，SGD 最慢
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):
     ax.semilogy(losses, line, color="C3", lw=2)
     ax.text(61, losses[-1], name, va="center")
 ax.set(xlabel="步", xlim=(0, 85), xticks=[0, 20, 40, 60])
 ax.set_title("损失", loc="left", size=11)
-fig.suptitle("同一个循环，三种更新规则：损失都降下来了")
+fig.suptitle("同一个循环，三种更新规则：损失都在下降")
 plt.show()
 
 # %%
-# 三次的学习率不全相同，又只有一张图片，所以这张图不说明谁更好。
+# SGD 在这里降得慢，把学习率调大些就会快；三次的学习率不全相同，又只有一张图片，所以这张图不说明谁更好。
 # 在一个样本上把损失降下去，只说明代码是通的，不说明网络学到了什么。
 # 不过这是很好的检查：如果连一个样本都记不住，多半是代码有错，或者学习率不合适。
 
@@ -1236,15 +1269,15 @@ class SmallNet(nn.Module):
 
 # %%
 # 注释里的数字对应开头的六步。
-# 第 2 步在这里只是重复同一批随机数，换成下一页的数据加载器（data loader），每次取出的就是不同的图片。
+# 第 2 步在这里只是重复同一批随机数，换成下一页的数据加载器（data loader），一批批取出的就是不同的图片。
 
 torch.manual_seed(0)
 batch, batch_target = torch.randn(4, 1, 32, 32), torch.randn(4, 10)
 
 small = SmallNet()  # 1 定义网络
 optimizer = optim.SGD(small.parameters(), lr=0.01)
-for step in range(5):  # 2 迭代
-    optimizer.zero_grad()
+for step in range(5):  # 2 取出输入，这里每次都是 batch
+    optimizer.zero_grad()  # 5 清掉旧的梯度
     outputs = small(batch)  # 3 前向传播
     loss = criterion(outputs, batch_target)  # 4 计算损失
     loss.backward()  # 5 反向传播
@@ -1261,11 +1294,11 @@ assert (batch_target < 0).any()
 # ----
 #
 # - 卷积层把窗口里的数与卷积核对应相乘再求和；默认设置下，有几个卷积核就有几个输出通道，卷积核的深度等于输入的通道数。
-# - 线性层直接相连仍是一个线性层，所以中间要放激活函数。
-# - 网络是 ``nn.Module`` 的子类，层要赋给 ``self`` 的属性或放进 ``nn.ModuleList`` 才会注册，反向传播不用写。
+# - 线性层直接相连，仍相当于一个线性层，所以中间要放激活函数。
+# - 网络是 ``nn.Module`` 的子类，层要赋给 ``self`` 的属性，成组的层要先放进 ``nn.ModuleList`` 一类的容器，不能放在普通列表里；反向传播不用写。
 # - 全连接层的输入个数由图片尺寸决定，在 ``forward`` 里打印就能看到每一步的形状。
 # - 许多层接受单个样本，这个网络不接受，``unsqueeze(0)`` 补上批量那一维。
-# - 均方误差的目标形状不对而能广播时，只有一个警告；``view(-1, …)`` 猜错批量时连警告也没有。
+# - 用均方误差时，如果目标的形状不对而能广播，就只有一个警告；``view(-1, …)`` 猜错批量时连警告也没有。
 # - 梯度会累积，所以每步先 ``zero_grad()``，默认把梯度设为 ``None``。
 # - 手写的更新与 ``optim.SGD`` 结果一致；换成动量或 Adam，循环里的五行不变。
 
@@ -1339,7 +1372,7 @@ print(f"{flexible(image.unsqueeze(0)).shape = }")
 torch.testing.assert_close(flexible(image), flexible(image.unsqueeze(0))[0])
 
 # %%
-# 不过有的层自己就要求批量，例如批量归一化层 ``nn.BatchNorm2d``，网络里有这样的层，批量那一维就不能省。
+# 不过有的层自己就要求批量，例如批量归一化层（batch normalization layer）``nn.BatchNorm2d``，网络里有这样的层，批量那一维就不能省。
 
 try:
     nn.BatchNorm2d(6)(torch.randn(6, 28, 28))
@@ -1352,7 +1385,7 @@ except ValueError as error:
 #
 # ``net(x)`` 除了运行 ``forward``，还负责调用钩子。
 # 直接写 ``net.forward(x)``，``net`` 上的钩子不会被调用。
-# 下面的钩子只记一笔，所以两者的输出相同；如果钩子返回一个值，``net(x)`` 的输出就换成这个值，两者便不同。
+# 下面的钩子只记一笔，所以两者的输出相同；如果钩子返回一个不是 ``None`` 的值，``net(x)`` 的输出就换成这个值，两者便可能不同。
 # 因此平时都写 ``net(x)``。
 
 calls = []

@@ -264,7 +264,7 @@ plt.show()
 
 # %%
 # 写出 ``train_ddp.py``
-# --------------------
+# ----------------------
 #
 # 现在写一个可以直接使用的训练脚本 :site-file:`train_ddp.py`。
 # 它由几个函数组成，下面逐个来看，最后把它们拼成一个文件。
@@ -534,7 +534,7 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 让进程之间走本机地址，不必解析主机名。
 # 启动时各进程要先会合（rendezvous），也就是互相找到对方。
 # ``--standalone`` 的会合要用 libuv，而 Windows 的安装包不支持它，所以改用一个临时文件，那个环境变量让各进程之后不再经过 ``torchrun`` 的会合处。
-# 第二种写法在 Linux 和 macOS 上也能用，本页后面就会用到。
+# 本页在 Linux 上构建，执行的是第一种写法。
 #
 # 本页要接收并核对训练的输出，所以由 Python 代为启动。
 # 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
@@ -553,8 +553,10 @@ folder = Path(temporary.name)
 (folder / "train_ddp.py").write_text(train_ddp, encoding="utf-8")
 prepare_data(folder / "cifar10.pt")
 environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
-by_file = ["--rdzv-backend=c10d", "--rdzv-conf=store_type=file"]
-print(f"准备好的文件：{sorted(path.name for path in folder.iterdir())}")
+way = ["--standalone"]
+if sys.platform == "win32":
+    way = ["--rdzv-backend=c10d", "--rdzv-conf=store_type=file"]
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
 # %%
 # 启动别的程序时要想好它失败的情形：运行的时间有上限，不留下还在运行的进程，失败时打印它说过的话。
@@ -573,14 +575,11 @@ def stop(process):
         process.wait()
 
 
-def torchrun(*arguments, n_processes=2, way=by_file if sys.platform == "win32" else ["--standalone"], ok=True):
+def torchrun(*arguments, n_processes=2, ok=True):
     command = [sys.executable, "-m", "torch.distributed.run", *way, "--local-addr=127.0.0.1"]
     command += [f"--nproc-per-node={n_processes}", *arguments]
-    variables = {**environment, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1" if way is by_file else "0"}
     with open(folder / "out.txt", "w") as out, open(folder / "err.txt", "w") as err:
-        process = subprocess.Popen(
-            command, cwd=folder, env=variables, stdout=out, stderr=err, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err, start_new_session=True)
         try:
             code = process.wait(timeout=300)
         except subprocess.TimeoutExpired:
@@ -660,10 +659,9 @@ assert "第 1 轮" in output and "第 2 轮" not in output and load("broken.pt")
 # %%
 # 第 2 轮没有结束，``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去。
 # 第 1 轮的检查点还在。
-# 恢复时只要再运行同样的命令。
-# 这一次用的是前面 Windows 的那种写法。
+# 恢复时只要再运行同样的命令，去掉演练的选项。
 
-output, _ = torchrun(*setting, "--checkpoint=broken.pt", way=by_file)
+output, _ = torchrun(*setting, "--checkpoint=broken.pt")
 print(output)
 
 # sphinx_gallery_start_ignore
@@ -671,7 +669,7 @@ assert "从第 2 轮开始" in output and "第 1 轮" not in output, output
 # sphinx_gallery_end_ignore
 
 # %%
-# 训练从第 2 轮开始，事故前第 2 轮里做过的那一半作废，重新来过。
+# 训练从第 2 轮开始，事故前这一轮里做过的一半作废。
 # 再与没有被打断的训练比一比。
 #
 # **先猜一猜**：两次训练最后的参数相同吗（``True`` 或 ``False``）？
@@ -785,6 +783,7 @@ assert "rank      : 1 " in summary.split("Root Cause")[1], summary
 # **解决办法**：记下 ``Root Cause`` 里的 rank，到上面找这个进程的异常；建立了进程组之后，异常的每一行前面都有 ``[rank1]:`` 这样的标记。
 # 但是几个进程几乎同时失败时，最先看到的不一定是起因：对方突然消失时，正在通信的进程也会报错，说连接断开。
 # 所以要找的是与连接无关的那一条异常。
+# 极少数时候，进程在训练完成之后、退出的途中才异常结束，这时检查点已经写好，再运行一次同样的命令，它会发现没有剩下的轮，随即结束。
 # 给主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回溯也会写进这份小结。
 
 temporary.cleanup()  # 临时文件夹用完了

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -14,8 +15,19 @@ from sphinx.environment.collectors import EnvironmentCollector
 
 #: 公式：(LaTeX, 是否独立成行)。
 Formula = tuple[str, bool]
-#: 卡片：[(代码第一行的行号, 代码), ...]，最后一段是卡片自己，前面的是本页的开场白。
-Card = list[tuple[int, str]]
+
+
+class Part(NamedTuple):
+    """卡片的一段代码：第一行的行号，代码，该报的错的类名，要存成的文件；后两项多半是空的。"""
+
+    line: int
+    code: str
+    raises: str
+    file: str
+
+
+#: 一张卡片；最后一段是卡片自己，前面的是本页的开场白。
+Card = list[Part]
 
 
 @dataclass
@@ -62,6 +74,8 @@ class Results:
     cards: dict[tuple[str, ...], str] = field(default_factory=dict)
     #: 全站的次序：(页名, 是不是教程, 标题)，首页不在内（look.navigation）。
     order: list[tuple[str, bool, str]] = field(default_factory=list)
+    #: 互动图的脚本和数据的摘要（explorables）。
+    explorables: str = ""
 
 
 def pages(env: BuildEnvironment) -> dict[str, Page]:
@@ -108,4 +122,4 @@ def rewrite_summaries(
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_env_collector(Collector)
     app.connect("env-get-outdated", rewrite_summaries)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 2}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}

@@ -25,7 +25,7 @@ NAME = "downloads/pytorch-tutorials.epub"
 #: 只在网站上有用的页面与元素；目录页也不收。
 PAGES_LEFT_OUT = {"downloads", "search"}
 ELEMENTS_LEFT_OUT = {"script", "template", "button", "input", "select", "textarea", "source"}
-CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads"}
+CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads", "only-dark"}
 ATTRIBUTES_LEFT_OUT = ("srcset", "loading", "tooltip", "download", "align", "tabindex")
 #: 读成 HTML 时变成小写的 SVG 属性。
 SVG_ATTRIBUTES = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}

@@ -73,7 +73,7 @@ def markdown(app: Sphinx, doctree: nodes.document, docname: str) -> str:
         name = app.env.images[source][1] if source in app.env.images else posixpath.basename(source)
         return f"![{' '.join(alt.split())}]({posixpath.relpath(f'_images/{name}', folder or '.')})"
 
-    pieces = Writer(docname, link, picture).pieces(doctree.children)
+    pieces = Writer(docname, link, picture, ["only-dark"]).pieces(doctree.children)
     return "\n\n".join(piece.markdown() for piece in pieces) + "\n"
 
 

@@ -1,43 +1,260 @@
-"""示例画的图：要有中文标题，不能是空的；存成无损 WebP。"""
+"""示例画的图：同一种样子，浅色、深色各一版；要有中文标题，不能是空的。
 
+线条图存成 SVG，文字还是文字，用读者机器上的中文字体；有照片的存成两倍大的 WebP。深色版只重画颜色，不重画图：
+黑与白换成墨与纸，灰色对调，五种颜色换成各自的深色值（`site_builder.palette`），别的颜色保持色相、对调明暗；
+照片和灰度图的像素是数据，一个也不动，所以不要在灰度图上面写字。
+"""
+
+import base64
+import functools
 import re
 import sys
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
-from sphinx_gallery import scrapers
+import numpy as np
+from lxml import etree
+from numpy.typing import NDArray
+from PIL import Image
+
+from site_builder import palette
+
+#: 第一行这样开头的格子，图的标题不画出来：网页上图的下面有说明。
+DRAWING = "# 画图"
+#: 图 1 英寸在网页上是多少像素；照片存成两倍大。
+PIXELS = 96
+_HEX = re.compile(r"#[0-9a-f]{6}")
+_XLINK = "{http://www.w3.org/1999/xlink}href"
+_SVG = "{http://www.w3.org/2000/svg}"
+Colours = NDArray[np.float64]
 
 
 class ExampleError(Exception):
     """示例违反了本站的约定。"""
 
 
+def style() -> dict[str, Any]:
+    """全站的图共用的 rcParams：没有边框和底色，C0 到 C4 各有各的意思。"""
+    from cycler import cycler
+
+    colours = palette.colours()
+    return {
+        "axes.edgecolor": "0.4",
+        "axes.facecolor": "none",
+        "axes.prop_cycle": cycler(color=[colours[name].light for name in palette.CYCLE]),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlesize": "medium",
+        "figure.facecolor": "none",
+        "figure.titlesize": "large",
+        "font.size": 11,
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "figures",
+        "xtick.color": "0.4",
+        "xtick.labelcolor": "black",
+        "ytick.color": "0.4",
+        "ytick.labelcolor": "black",
+    }
+
+
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
-    """Sphinx-Gallery 的图像抓取函数，返回图的 reStructuredText；不合约定时抛出 ExampleError。"""
+    """Sphinx-Gallery 的图像抓取函数，返回图的 reStructuredText；不合约定时抛出 ExampleError。
+
+    每幅图三个文件：``…_light``、``…_dark`` 和缩略图用的小 WebP（Sphinx-Gallery 给的名字）。
+    """
     if "matplotlib.pyplot" not in sys.modules:
         return ""
     import matplotlib.pyplot as plt
 
-    for number in plt.get_fignums():
-        figure = plt.figure(number)
-        if problem := wrong(figure):
-            plt.close("all")
-            raise ExampleError(f"第 {block[2]} 行起的代码画的图{problem}")
-    found: str = scrapers.matplotlib_scraper(
-        block, block_vars, gallery_conf, format="webp", pil_kwargs={"lossless": True}
-    )
+    written = ""
+    try:
+        for number, name in zip(plt.get_fignums(), block_vars["image_path_iterator"], strict=False):
+            figure = plt.figure(number)
+            if problem := wrong(figure):
+                raise ExampleError(f"第 {block[2]} 行起的代码画的图{problem}")
+            alternative = titles(figure)
+            if block[1].lstrip().startswith(DRAWING):
+                drop_title(figure)
+            for axes in figure.axes:
+                if axes.get_images():
+                    axes.spines[:].set_visible(False)
+            width, height = (round(inches * PIXELS) for inches in figure.get_size_inches())
+            for path, theme in zip(save(figure, Path(name)), ("light", "dark"), strict=True):
+                written += (
+                    f"\n.. image:: /{path.relative_to(gallery_conf['src_dir']).as_posix()}\n"
+                    f"   :alt: {alternative}\n   :width: {width}\n   :height: {height}\n"
+                    f"   :class: sphx-glr-single-img only-{theme} no-scaled-link\n"
+                )
+    finally:
+        plt.close("all")
+    return written
+
+
+def titles(figure: Any) -> str:
+    """图的标题和各个小图的标题，写成一行，作替代文字。"""
+    parts = [figure.get_suptitle(), *(part.get_suptitle() for part in figure.subfigs)]
+    parts += [axes.get_title(place) for axes in figure.axes for place in ("center", "left", "right")]
+    return "；".join(dict.fromkeys(" ".join(part.split()) for part in parts if part.strip()))
+
+
+def drop_title(figure: Any) -> None:
+    """去掉图的标题：有总标题就去总标题，小图各自的留着；没有，又只有一个小图，就去它的。"""
+    if figure.get_suptitle():
+        figure.suptitle("").set_in_layout(False)
+    elif len(figure.axes) == 1:
+        figure.axes[0].set_title("")
+
+
+def save(figure: Any, path: Path) -> list[Path]:
+    """存下 `figure`，返回浅色、深色两版的路径；`path` 换成 ``.webp`` 是缩略图。"""
+    images = [image for axes in figure.axes for image in axes.get_images()]
+    photographed = any(np.ndim(image.get_array()) == 3 for image in images)
+    suffix = ".webp" if photographed else ".svg"
+    pair = [path.with_name(f"{path.stem}_{theme}{suffix}") for theme in ("light", "dark")]
+    pixels = draw(figure, 2 * PIXELS if photographed else PIXELS)
+    light = Image.fromarray(on_paper(recolour_pixels(pixels, None, dark=False), dark=False))
+    thumbnail = light.reduce(2) if photographed else light
+    thumbnail.save(path.with_suffix(".webp"), lossless=True)
+    if photographed:
+        shown = [image for image in images if image.get_visible()]
+        for image in shown:
+            image.set_visible(False)
+        around = draw(figure, 2 * PIXELS)
+        for image in shown:
+            image.set_visible(True)
+        for name, dark in zip(pair, (False, True), strict=True):
+            kept = (pixels != around).any(axis=-1)
+            found = on_paper(recolour_pixels(pixels, kept, dark=dark), dark=dark)
+            Image.fromarray(found).save(name, lossless=True)
+        return pair
+    for image in images:
+        image.set_interpolation("none")  # 原来的像素，由浏览器放大
+    buffer = BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    for name, dark in zip(pair, (False, True), strict=True):
+        name.write_bytes(recolour_svg(buffer.getvalue(), dark=dark))
+    return pair
+
+
+def draw(figure: Any, dpi: int) -> NDArray[np.uint8]:
+    """画成像素，(高, 宽, 4)，底是透明的。"""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="rgba", dpi=dpi)
+    width, height = (int(inches * dpi) for inches in figure.get_size_inches())
+    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)
+
+
+# -- 颜色 ---------------------------------------------------------------------
+
+
+@functools.cache
+def _known(dark: bool) -> tuple[Colours, Colours, Colours, Colours]:
+    """五种颜色的浅色值，和这一版里的值，各 (5, 3)；这一版的墨、纸，各 (3,)；都是 0 到 1。"""
+
+    def numbers(colour: str) -> list[float]:
+        return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+    found = palette.colours()
+    old = [numbers(found[name].light) for name in palette.CYCLE]
+    new = [numbers(found[name][dark]) for name in palette.CYCLE]
+    ink, paper = (numbers(found[name][dark]) for name in ("figure-ink", "figure-paper"))
+    return np.array(old), np.array(new), np.array(ink), np.array(paper)
+
+
+def recolour(colours: Colours, *, dark: bool) -> Colours:
+    """`colours` (…, 3) 在浅色版或深色版里是什么颜色；都是 0 到 1。"""
+    old, new, ink, paper = _known(dark)
+    found: Colours
+    if dark:
+        luma = colours @ np.array([0.299, 0.587, 0.114])
+        mirrored = np.clip(colours + (1 - 2 * luma[..., None]), 0, 1)
+        found = paper + (ink - paper) * mirrored
+    else:  # 黑换成墨，白换成纸，中间的灰色和别的颜色不变
+        grey = np.ptp(colours, axis=-1, keepdims=True) < 0.02
+        found = np.where(grey, np.clip(colours, ink, paper), colours)
+    for before, after in zip(old, new, strict=True):
+        same = (np.abs(colours - before) < 0.016).all(axis=-1, keepdims=True)  # 画成像素时有舍入误差
+        found = np.where(same, after, found)
     return found
+
+
+def recolour_pixels(pixels: NDArray[np.uint8], kept: NDArray[np.bool_] | None, *, dark: bool) -> NDArray[np.uint8]:
+    """(高, 宽, 3 或 4) 的像素换成浅色版或深色版的颜色；`kept` (高, 宽) 为真的不动。"""
+    found = pixels.copy()
+    found[..., :3] = np.round(recolour(pixels[..., :3] / 255, dark=dark) * 255)
+    if kept is not None:
+        found[kept] = pixels[kept]
+    return found
+
+
+def on_paper(pixels: NDArray[np.uint8], *, dark: bool) -> NDArray[np.uint8]:
+    """(高, 宽, 4) 的像素放在纸上，成为 (高, 宽, 3)。"""
+    paper = _known(dark)[3] * 255
+    alpha = pixels[..., 3:] / 255
+    return np.round(pixels[..., :3] * alpha + paper * (1 - alpha)).astype(np.uint8)
+
+
+def recolour_svg(source: bytes, *, dark: bool) -> bytes:
+    """matplotlib 写的 SVG 换成浅色版或深色版的颜色，文字用页面的中文字体；元数据和注释去掉。"""
+    root = etree.fromstring(source, etree.XMLParser(remove_comments=True, remove_blank_text=True))
+    for data in list(root.iter(f"{_SVG}metadata")):
+        data.getparent().remove(data)
+    root.set("fill", _in_hex("#000000", dark))  # 黑色的填色，matplotlib 略去不写
+    family = re.search(r"--cjk: (.+);", palette.TOKENS.read_text("utf-8"))
+    root.set("font-family", f"{family[1] if family else ''}, sans-serif".removeprefix(", "))
+    for element in root.iter(f"{_SVG}*"):
+        if declared := element.get("style"):
+            pairs = dict(pair.strip().split(":", 1) for pair in declared.split(";") if pair.strip())
+            element.set("style", "; ".join(f"{k}: {v}" for k, v in _restyle(pairs, element.tag, dark).items()))
+        if element.tag == f"{_SVG}image":
+            element.set(_XLINK, _picture(element.get(_XLINK), dark))
+    written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _restyle(pairs: dict[str, str], tag: str, dark: bool) -> dict[str, str]:
+    """一个元素的样式，字体随整幅图。"""
+    found = {name: _HEX.sub(lambda colour: _in_hex(colour[0], dark), value.strip()) for name, value in pairs.items()}
+    found.pop("font-family", None)
+    if dark and tag != f"{_SVG}text" and pairs.get("fill") != "none":
+        for name in ("opacity", "fill-opacity"):
+            if name in found:
+                alpha = float(found[name])
+                found[name] = f"{alpha * (1 - alpha / 2) if alpha < 1 else 1:g}"  # 浓的填色更淡，字才看得清
+    return found
+
+
+def _in_hex(colour: str, dark: bool) -> str:
+    numbers = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return "#" + "".join(f"{round(255 * value):02x}" for value in recolour(numbers, dark=dark))
+
+
+def _picture(address: str, dark: bool) -> str:
+    """嵌在 SVG 里的 PNG；灰度的是数据，不动。"""
+    content = base64.b64decode(address.partition("base64,")[2])
+    with Image.open(BytesIO(content)) as image:
+        pixels = np.array(image.convert("RGBA"))
+    if np.ptp(pixels[..., :3], axis=-1).max() > 0:
+        pixels = recolour_pixels(pixels, None, dark=dark)
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+# -- 约定 ---------------------------------------------------------------------
 
 
 def wrong(figure: Any) -> str:
     """图哪里不合约定；没有就是空字符串。"""
-    import numpy as np
-
-    titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
-    if not re.search(r"[\u4e00-\u9fff]", "".join(titles)):
+    names = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    if not re.search(r"[\u4e00-\u9fff]", "".join(names)):
         return "没有中文标题"
     for axes in figure.axes:
         for line in axes.get_lines():
-            values = np.ma.filled(np.ma.asarray(line.get_ydata(orig=False), dtype=float), np.nan)
+            values: Any = np.ma.filled(np.ma.asarray(line.get_ydata(orig=False), dtype=float), np.nan)
             if values.size and np.isnan(values).all():
                 return "有一条线全是 nan，什么也没有画出来"
         for image in axes.get_images():

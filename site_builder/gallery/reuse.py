@@ -1,15 +1,16 @@
 """每个示例上一次执行的结果，存在 ``build/outputs/名字`` 里：代码格一个字也没有变，就照旧用，不重新执行。
 
-``record.json`` 是 `Record`，``images`` 是图（含两倍大的）。沿用的条件缺一不可：代码格和脚本里的设置没有变；
-`surroundings` 没有变，它管着画廊的代码和设置、依赖的版本、数据和 Python；图还是当时的字节。环境变量不在其中，
-因为执行示例的进程不用读者的（`site_builder.processes`）；网络和硬件不在其中，所以发布的网站由 CI 从头执行，
-测试把两种构建逐字节比较。几台机器分头执行时，合到一处的也就是这个文件夹。
+``record.json`` 是 `Record`，``images`` 是图。沿用的条件缺一不可：代码格和脚本里的设置没有变；`surroundings` 没有变，
+它管着画廊的代码和设置、图的颜色和字体、依赖的版本、数据和 Python；图还是当时的字节。环境变量不在其中，因为执行示例
+的进程不用读者的（`site_builder.processes`）；网络和硬件不在其中，所以发布的网站由 CI 从头执行，测试把两种构建逐字节
+比较。几台机器分头执行时，合到一处的也就是这个文件夹。
 """
 
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from sphinx_gallery import py_source_parser
+
+from site_builder import palette
 
 FOLDER = Path("build/outputs")
 DATA = Path("examples/data/source.json")
@@ -57,6 +60,7 @@ def surroundings(gallery_conf: dict[str, Any]) -> str:
         json.dumps(settings, sort_keys=True),
         sys.version,
         platform.machine(),
+        *(line for line in palette.TOKENS.read_text("utf-8").splitlines() if re.search("--figure-|--cjk:", line)),
         *sorted(f"{found.metadata['Name']}=={found.version}" for found in distributions()),
         DATA.read_text("utf-8") if DATA.is_file() else "",
     ]

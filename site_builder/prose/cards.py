@@ -2,13 +2,14 @@
 
 - ``card-prelude``：本页每张卡片开头都要先执行的几行，照样显示给读者；
 - ``card-code``：一张卡片。给了标题，就成为一个小节；``:see: 教程名#小节标题`` 链接到教程里的那一节。
+- ``:raises: IndexError``：卡片应当报这个错，报错就是输出；``:file: 名字.py``：存成文件，作为主程序另起一个 Python 运行。
 
-执行的恰好是页面上写的：开场白加卡片自己，名字空间是新的，工作目录是空的。报错、警告、找不到小节，
+执行的恰好是页面上写的：开场白加卡片自己，进程、名字空间是新的，工作目录是空的。报错、警告、找不到小节，
 都是一条带文件和行号的 Sphinx 警告（构建以 -W 运行，因此是错误）。
 
 现成的扩展都差一点：Sphinx-Gallery 只管整篇脚本；doctest 只比对人手写下的输出；myst-nb 一页一个内核，
-卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里全部卡片共用一个进程，读到第一张时就启动，与读别的
-页面同时进行；结果按卡片的文字和软件包的版本存在 Sphinx 的环境里，没有改动就不启动进程。
+卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里导入一次 torch，再为每张卡片分出一个进程（`card_runner`），
+读到第一张时就启动，与读别的页面同时进行；结果按卡片的文字和软件包的版本存在 Sphinx 的环境里，没有改动就不启动。
 """
 
 import contextlib
@@ -18,18 +19,22 @@ import multiprocessing
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Optional
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from site_builder import store
+from site_builder.store import Card, Part
 
 #: 全部卡片加起来最多跑多少秒。
 TIME_LIMIT = 300
@@ -40,7 +45,7 @@ log = logging.getLogger(__name__)
 
 
 class card_output(nodes.General, nodes.Element):
-    """输出的位置；`parts` 是要执行的 [(起始行号, 代码), ...]。"""
+    """输出的位置；`parts` 是要执行的 `Card`。"""
 
 
 class card_link(nodes.General, nodes.Element):
@@ -52,7 +57,7 @@ class CardPrelude(SphinxDirective):
 
     has_content = True
 
-    def run(self):
+    def run(self) -> list[nodes.Node]:
         self.env.current_document["card_prelude"] = [*prelude(self.env), part(self)]
         return [code_block(self)]
 
@@ -63,10 +68,10 @@ class CardCode(SphinxDirective):
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar = {"see": directives.unchanged_required}
+    option_spec: ClassVar = dict.fromkeys(("see", "raises", "file"), directives.unchanged_required)
 
-    def run(self):
-        content = [code_block(self), card_output(parts=[*prelude(self.env), part(self)])]
+    def run(self) -> list[nodes.Node]:
+        content: list[nodes.Node] = [code_block(self), card_output(parts=[*prelude(self.env), part(self)])]
         if "see" in self.options:
             content.append(card_link(see=self.options["see"]))
         for node in content:
@@ -81,31 +86,34 @@ class CardCode(SphinxDirective):
         return [card]
 
 
-def prelude(env):
-    return env.current_document.get("card_prelude", [])
+def prelude(env: BuildEnvironment) -> Card:
+    found: Card = env.current_document.get("card_prelude", [])
+    return found
 
 
-def part(directive):
-    """(代码第一行在文件里的行号, 代码)；MyST 的 content_offset 从指令的第一行之后数起。"""
-    return directive.lineno + directive.content_offset + 1, "\n".join(directive.content)
+def part(directive: SphinxDirective) -> Part:
+    """一段代码；MyST 的 content_offset 从指令的第一行之后数起。"""
+    line = directive.lineno + directive.content_offset + 1
+    options = directive.options
+    return Part(line, "\n".join(directive.content), options.get("raises", ""), options.get("file", ""))
 
 
-def code_block(directive):
+def code_block(directive: SphinxDirective) -> nodes.literal_block:
     code = "\n".join(directive.content)
     return nodes.literal_block(code, code, language="python")
 
 
-def key(parts):
-    """一张卡片的结果取决于什么：执行的文字，和各个版本。"""
-    return (*(code for _, code in parts), *versions())
+def key(parts: Card) -> tuple[str, ...]:
+    """一张卡片的结果取决于什么：执行的文字，怎样执行，和各个版本。"""
+    return (*(text for part in parts for text in part[1:]), *versions())
 
 
 @functools.cache
-def versions():
+def versions() -> tuple[str, ...]:
     return platform.python_version(), version("torch"), version("numpy")
 
 
-def collect(app, doctree):
+def collect(app: Sphinx, doctree: nodes.document) -> None:
     """记下本页的卡片；卡片所在的小节排成网格。"""
     outputs = list(doctree.findall(card_output))
     for output in outputs:
@@ -120,7 +128,7 @@ def collect(app, doctree):
             )
 
 
-def execute(app, env):
+def execute(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """等卡片都执行完，返回要重写的页面。"""
     cards = {key(parts): (docname, parts) for docname, page in store.pages(env).items() for parts in page.cards}
     outputs = store.results(env).cards = {key: text for key, text in store.results(env).cards.items() if key in cards}
@@ -140,31 +148,32 @@ def execute(app, env):
 class Runner:
     """另一个 Python 进程：卡片交给它就不必等，最后一起取结果。没有卡片就不启动。"""
 
-    _shared = None
+    _shared: ClassVar[Optional["Runner"]] = None
 
-    def __init__(self):
-        self.process, self.keys = None, {}
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.keys: dict[tuple[str, ...], None] = {}
 
     @classmethod
-    def shared(cls):
+    def shared(cls) -> "Runner":
         """这次构建的那一个。"""
         cls._shared = cls._shared or cls()
         return cls._shared
 
-    def submit(self, cards):
+    def submit(self, cards: Iterable[Card]) -> None:
         for parts in cards:
             if key(parts) in self.keys:
                 continue
             if self.process is None:
-                pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-                command = [sys.executable, "-X", "utf8", str(RUNNER)]
-                self.process = subprocess.Popen(command, encoding="utf-8", **pipes)
+                pipe, command = subprocess.PIPE, [sys.executable, "-X", "utf8", str(RUNNER)]
+                self.process = subprocess.Popen(command, encoding="utf-8", stdin=pipe, stdout=pipe, stderr=pipe)
             self.keys[key(parts)] = None
             with contextlib.suppress(BrokenPipeError):  # 进程已经死了，取结果时再说
+                assert self.process.stdin
                 self.process.stdin.write(json.dumps(parts) + "\n")
                 self.process.stdin.flush()
 
-    def results(self):
+    def results(self) -> dict[tuple[str, ...], tuple[str, str | None, int | None]]:
         """等到全部执行完；返回 {卡片: (输出, 报错或 None, 行号)}。"""
         Runner._shared = None
         if self.process is None:
@@ -173,13 +182,13 @@ class Runner:
             output, errors = self.process.communicate(timeout=TIME_LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            raise ExtensionError(f"速查表的卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
+            raise ExtensionError(f"卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
         if self.process.returncode or errors:
             raise ExtensionError(f"执行卡片的进程出了错（返回 {self.process.returncode}）：{errors}")
         return dict(zip(self.keys, json.loads(output), strict=True))
 
 
-def resolve(app, doctree, docname):
+def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """换上输出和链接。"""
     for place in list(doctree.findall(card_output)):
         text = store.results(app.env).cards.get(key(place["parts"]), "")
@@ -188,7 +197,7 @@ def resolve(app, doctree, docname):
         place.replace_self(link(app, docname, place))
 
 
-def link(app, docname, place):
+def link(app: Sphinx, docname: str, place: nodes.Element) -> list[nodes.Node]:
     """通往教程小节的链接；按页面上的标题找，找不到就报警告。"""
     name, _, title = place["see"].partition("#")
     target = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{name}"
@@ -201,7 +210,9 @@ def link(app, docname, place):
     return [nodes.paragraph("", "详见：", reference, classes=["card-link"])]
 
 
-def style(app, pagename, templatename, context, doctree):
+def style(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
     """只有用到卡片的页面才引用样式表。"""
     if pagename in store.pages(app.env) and store.page(app.env, pagename).cards:
         app.add_css_file("cheatsheet.css")

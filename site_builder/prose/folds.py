@@ -80,7 +80,9 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
     following = parent.children[start + 1 :]
     pictures = []
     for node in following:
-        if is_output(node) or isinstance(node, nodes.comment):
+        if is_output(node) or isinstance(
+            node, nodes.comment | nodes.system_message
+        ):  # 指令没有中文名，docutils 要说一句
             continue
         if node.tagname not in ("image", "imgsgnode"):
             break

@@ -1,4 +1,4 @@
-"""“常见错误”框里的报错，汇总到指令 ``common-errors`` 所在的页面，逐条链接到框。"""
+"""“常见错误”框里的报错，一篇教程一处，汇总到指令 ``common-errors`` 的位置，逐条链接到框。"""
 
 import re
 from itertools import pairwise
@@ -23,11 +23,15 @@ class pitfall_index(nodes.General, nodes.Element):
 
 
 class CommonErrors(SphinxDirective):
-    """``.. common-errors::`` 列出全站“常见错误”框里的报错。"""
+    """``common-errors``，参数是教程名：列出那一篇“常见错误”框里的报错。"""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         store.page(self.env).sums_up = True
-        return [pitfall_index()]
+        place = pitfall_index(tutorial=self.arguments[0])
+        self.set_source_info(place)
+        return [place]
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:
@@ -48,20 +52,16 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def fill_index(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """索引页：每篇教程一节，每个框一项。"""
+    """每个框一项：标题链接到框，下面是报错。"""
     for place in list(doctree.findall(pitfall_index)):
-        content = []
-        for name in app.config.tutorials:
-            source = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{name}"
-            entries = store.page(app.env, source).pitfalls
-            if not entries:
-                continue
-            items = []
-            for anchor, title, messages in entries:
-                link = make_refnode(app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL)))
-                body: list[nodes.Element] = [nodes.literal_block(text, text, language="text") for text in messages]
-                body = body or [nodes.paragraph("", "没有报错信息，看结果才能发现。")]
-                items.append(nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", *body)))
-            entry = nodes.definition_list("", *items, classes=["pitfall-index", "legacy"])
-            content.append(nodes.section("", nodes.title("", app.env.titles[source].astext()), entry, ids=[name]))
-        place.replace_self(content)
+        source = f"{app.config.sphinx_gallery_conf['gallery_dirs']}/{place['tutorial']}"
+        if source not in app.env.all_docs:
+            log.warning("没有这一篇教程：%s", place["tutorial"], location=place)
+        items = []
+        for anchor, title, messages in store.page(app.env, source).pitfalls:
+            link = make_refnode(app.builder, docname, source, anchor, nodes.Text(title.removeprefix(PITFALL)))
+            body: list[nodes.Element] = [nodes.literal_block(text, text, language="text") for text in messages]
+            body = body or [nodes.paragraph("", "没有报错信息，看结果才能发现。")]
+            items.append(nodes.definition_list_item("", nodes.term("", "", link), nodes.definition("", *body)))
+        index = nodes.definition_list("", *items, classes=["pitfall-index", "legacy"])
+        place.replace_self([index] if items else [nodes.paragraph("", "这一篇没有“常见错误”框。")])

@@ -13,7 +13,7 @@ from conftest import ROOT, example
 
 MESSAGE = re.compile(r"^(?:\[\w+\]: )?\w*(?:Error|Warning| error): .*", re.M)
 
-#: 与 docs/_ext/executed_cards.py 无关的另一份实现：从标准输入读 [[代码, ...], ...]，写出各张卡片的输出。
+#: 与 site_builder/prose/card_runner.py 无关的另一份实现：从标准输入读 [[代码, ...], ...]，写出各张卡片的输出。
 RUNNER = """
 import contextlib, io, json, os, sys, tempfile
 outputs = []
@@ -62,10 +62,13 @@ def leads_somewhere(site, address):
 
 
 def test_a_card_for_every_part(site, tutorials):
-    """十几张卡片，每张五到七行；五篇教程都有，链接都通到教程里的小节。"""
+    """十几张卡片，第一张是完整的训练，其余每张五到七行；五篇教程都有，链接都通到教程里的小节。"""
     found, preludes = cards(site)
     assert 14 <= len(found) <= 18 and len(preludes) == 1
-    for title, text, _ in found:
+    loop = found[0][1]
+    for step in ("for epoch", ".train()", "zero_grad", "backward()", ".step()", ".eval()", "no_grad", "torch.save"):
+        assert step in loop, step
+    for title, text, _ in found[1:]:
         assert 5 <= len(text.splitlines()) <= 7, title
     links = [link["href"] for link in soup(site / "cheatsheet.html").select(".card-link a")]
     assert len(links) == len(found)
@@ -117,6 +120,11 @@ sys.exit(0)  # 26
 :see: one#没有这一节
 print("好的")
 ```
+
+```{card-code} 没有报错
+:raises: ValueError
+print(1)
+```
 """
 
 
@@ -127,6 +135,7 @@ def test_broken_cards_are_named(tiny):
     assert run.returncode != 0 and not (site.folder / "build/html").exists()
     for number, error in {11: "NameError", 17: "UserWarning", 21: "SyntaxError", 26: "SystemExit"}.items():
         assert re.search(rf"cards\.md:{number}: WARNING: 卡片没能执行：{error}", run.stdout), run.stdout
+    assert re.search(r"cards\.md:\d+: WARNING: 卡片没能执行：应当报 ValueError", run.stdout), run.stdout
     assert re.search(r"cards\.md:\d+: WARNING: 教程里没有这一节：one#没有这一节", run.stdout), run.stdout
     assert "one#第一格" not in run.stdout
 
@@ -184,6 +193,20 @@ def test_index_of_common_errors(site, tutorials):
     for address, messages in boxes.items():
         assert [entry.splitlines()[0] for entry in entries[address]] == messages, address
     assert sum(map(len, boxes.values())) >= 30
+
+
+def test_the_quoted_message_is_the_message(site):
+    """常见错误索引里，“现象”一句引用的报错就是卡片真正打印的，搜索才找得到。"""
+    checked = 0
+    for box in soup(site / "common_errors.html").select("section.pitfall"):
+        shown = box.select_one(".card-output")
+        if shown is None or "Error" not in shown.get_text():
+            continue
+        symptom = next(p for p in box.select("p") if p.get_text().startswith("现象"))
+        quoted = [code.get_text() for code in symptom.select("code") if " " in code.get_text()]
+        assert re.sub(r"\s+", " ", quoted[0]) in re.sub(r"\s+", " ", shown.get_text()), quoted
+        checked += 1
+    assert checked == 3
 
 
 def test_versions_come_from_the_requirements(site):

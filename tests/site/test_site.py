@@ -110,18 +110,19 @@ def test_outputs_are_there(site, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_there(site, name):
-    """图都在，有中文替代文字、宽高、两种密度，文件存在。"""
+    """图都在，浅色、深色成对，有中文替代文字、宽高，文件存在；没有显示的不载入。"""
     page = read(site, f"tutorials/{name}")
-    images = re.findall(r"<img [^>]*sphx-glr-[^>]*>", page)
-    assert len(images) >= FIGURES[name]
-    alternatives = [re.search(r'alt="([^"]*)"', image)[1] for image in images]
-    assert len(set(alternatives)) == len(alternatives), "替代文字不能重复"
-    for image, alternative in zip(images, alternatives, strict=True):
-        assert re.search(r"[\u4e00-\u9fff]", alternative), image
+    images = re.findall(r"<img [^>]*sphx-glr-single-img[^>]*>", page)
+    light, dark = ([image for image in images if f"only-{theme}" in image] for theme in ("light", "dark"))
+    assert len(light) == len(dark) >= FIGURES[name] and len(images) == 2 * len(light)
+    alternatives = [[re.search(r'alt="([^"]*)"', image)[1] for image in version] for version in (light, dark)]
+    assert alternatives[0] == alternatives[1]
+    assert len(set(alternatives[0])) == len(light), "替代文字不能重复"
+    for image in images:
+        assert re.search(r'alt="[^"]*[\u4e00-\u9fff]', image), image
         assert "width=" in image and "height=" in image and 'loading="lazy"' in image, image
-        for source in re.findall(r"([^\s\",]+\.webp)", image):
-            assert (site / "tutorials" / source).resolve().is_file(), source
-        assert "2.00x" in image
+        source = re.search(r'src="([^"]+\.(?:svg|webp))"', image)[1]
+        assert (site / "tutorials" / source).resolve().is_file(), source
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

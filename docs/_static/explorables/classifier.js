@@ -1,0 +1,311 @@
+// 本次构建训练的网络，直接在网页里算：测试图片、自己的照片、画的画；十个概率、得分、每一层的特征图，关掉一张还剩什么。
+// 照片只在这台设备上处理。不用摄像头：网站的响应头（Permissions-Policy）不许网页打开它。
+(() => {
+  const { add } = window.explorables;
+  const SIDE = 32;
+  const AREA = SIDE * SIDE;
+  const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const CODES = new Map([...ALPHABET].map((letter, code) => [letter, code - 32]));
+
+  /** site_builder/explorables/classifier.py 的 restore：{weight, bias, shape}。 */
+  function restore({ shape, weight, scale, bias }) {
+    const each = weight.length / scale.length;
+    return { shape, bias, weight: Float32Array.from(weight, (letter, i) => CODES.get(letter) * scale[Math.floor(i / each)]) };
+  }
+
+  /** 卷积再 ReLU，输入 (c, size, size)，步幅 1，不填充。 */
+  function convolve(input, size, { shape: [outputs, channels, k], weight, bias }) {
+    const out = size - k + 1;
+    const result = new Float32Array(outputs * out * out);
+    for (let o = 0; o < outputs; o++)
+      for (let y = 0; y < out; y++)
+        for (let x = 0; x < out; x++) {
+          let sum = bias[o];
+          for (let c = 0; c < channels; c++)
+            for (let i = 0; i < k; i++) {
+              const from = (c * size + y + i) * size + x;
+              const at = ((o * channels + c) * k + i) * k;
+              for (let j = 0; j < k; j++) sum += weight[at + j] * input[from + j];
+            }
+          result[(o * out + y) * out + x] = Math.max(0, sum);
+        }
+    return result;
+  }
+
+  function pool(input, size) {
+    const out = size / 2;
+    return Float32Array.from({ length: input.length / 4 }, (_, i) => {
+      const from = Math.floor(i / out) * 2 * size + (i % out) * 2;
+      return Math.max(input[from], input[from + 1], input[from + size], input[from + size + 1]);
+    });
+  }
+
+  const linear = (input, { weight, bias }) =>
+    Float32Array.from(bias, (sum, o) => {
+      for (let i = 0; i < input.length; i++) sum += weight[o * input.length + i] * input[i];
+      return sum;
+    });
+  const relu = (values) => values.map((value) => Math.max(0, value));
+
+  /** 各层的结果：{conv1, pool1, conv2, pool2, fc1, fc2, logits}；`pixels` 是 3×32×32 个 0 到 255，`off` 是 "conv1:0" 或空。 */
+  function forward(layers, pixels, off = "") {
+    const [layer, number] = off.split(":");
+    const closed = (name, maps, area) => (layer === name ? maps.fill(0, number * area, (Number(number) + 1) * area) : maps);
+    const conv1 = closed("conv1", convolve(Float32Array.from(pixels, (v) => v / 127.5 - 1), 32, layers.conv1), 28 * 28);
+    const pool1 = pool(conv1, 28);
+    const conv2 = closed("conv2", convolve(pool1, 14, layers.conv2), 10 * 10);
+    const pool2 = pool(conv2, 10);
+    const fc1 = relu(linear(pool2, layers.fc1));
+    const fc2 = relu(linear(fc1, layers.fc2));
+    return { conv1, pool1, conv2, pool2, fc1, fc2, logits: linear(fc2, layers.fc3) };
+  }
+
+  function softmax(logits) {
+    const powers = [...logits].map((value) => Math.exp(value - Math.max(...logits)));
+    const total = powers.reduce((a, b) => a + b);
+    return powers.map((power) => power / total);
+  }
+
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const percent = (share) => `${(100 * share).toFixed(1)}%`;
+  let networks; // {net, better}，取来数据以后才有
+  const NAMES = { net: "net", better: "better_net" };
+
+  /** 一张照片的一块（正方形）缩成 32×32：先画成 256×256，再每 8×8 个像素求平均。 */
+  function shrink(bitmap, { size, across, down }) {
+    const side = (Math.min(bitmap.width, bitmap.height) * size) / 100;
+    const [left, top] = [((bitmap.width - side) * across) / 100, ((bitmap.height - side) * down) / 100];
+    const canvas = Object.assign(document.createElement("canvas"), { width: 256, height: 256 });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, 256, 256);
+    context.drawImage(bitmap, left, top, side, side, 0, 0, 256, 256);
+    const { data } = context.getImageData(0, 0, 256, 256);
+    const pixels = new Float32Array(3 * AREA);
+    for (let y = 0; y < 256; y++)
+      for (let x = 0; x < 256; x++)
+        for (let c = 0; c < 3; c++) pixels[c * AREA + (y >> 3) * SIDE + (x >> 3)] += data[4 * (256 * y + x) + c] / 64;
+    return { pixels: Uint8Array.from(pixels, Math.round), square: [left, top, side] };
+  }
+
+  /** 把 3×32×32 个数画在 32×32 的画布上。 */
+  function paint(canvas, pixels) {
+    const image = new ImageData(SIDE, SIDE);
+    for (let i = 0; i < AREA; i++) for (let c = 0; c < 4; c++) image.data[4 * i + c] = c < 3 ? pixels[c * AREA + i] : 255;
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  /** 一张特征图，拉伸到全黑到全白。 */
+  function paintMap(canvas, maps, number, width, height) {
+    const part = maps.subarray(number * width * height, (number + 1) * width * height);
+    const most = part.reduce((a, b) => Math.max(a, b), 0) || 1;
+    const image = new ImageData(width, height);
+    part.forEach((value, i) => image.data.set([...Array(3).fill((255 * value) / most), 255], 4 * i));
+    Object.assign(canvas, { width, height }).getContext("2d").putImageData(image, 0, 0);
+  }
+
+  const LAYERS = [
+    ["conv1", 6, 28, 28], ["pool1", 6, 14, 14], ["conv2", 16, 10, 10], ["pool2", 16, 5, 5], ["fc1", 1, 20, 6], ["fc2", 1, 14, 6],
+  ];
+  const COLOURS = { "255,255,255": "白", "30,30,30": "黑", "200,40,40": "红", "240,200,60": "黄", "60,130,60": "绿", "60,110,200": "蓝", "130,190,240": "天蓝", "130,90,50": "棕", "128,128,128": "灰" };
+
+  /** 舞台里不变的部分，只造一次。 */
+  function stage(ui, data) {
+    const { h } = ui;
+    const view = { ui, drawing: new Uint8Array(3 * AREA).fill(255), at: [16, 16], photo: null };
+    view.input = h("canvas", { width: SIDE, height: SIDE, class: "pixels" });
+    view.whole = h("canvas", { class: "whole", role: "img", "aria-label": "整张照片，方框是送进网络的部分" });
+    const file = h("input", { type: "file", accept: "image/*", onchange: () => open(file.files[0]) });
+    view.file = h("label", {}, h("span", {}, "选一张照片：只在这台设备上处理，不会上传"), file);
+    async function open(chosen) {
+      if (!chosen) return;
+      try {
+        view.photo = await createImageBitmap(chosen);
+      } catch {
+        view.photo = null;
+        view.unreadable = chosen.name;
+      }
+      ui.change({ source: "photo" });
+    }
+
+    // 画：手指、鼠标直接画；键盘用方向键移动、空格上色
+    const dot = ([x, y]) => {
+      const { colour, pen } = view.values;
+      const rgb = colour.split(",").map(Number);
+      for (let i = 0; i < AREA; i++)
+        if (Math.hypot((i % SIDE) - x, Math.floor(i / SIDE) - y) < pen / 2) rgb.forEach((value, c) => (view.drawing[c * AREA + i] = value));
+    };
+    const place = (event) => {
+      const box = view.input.getBoundingClientRect();
+      return [((event.clientX - box.left) / box.width) * SIDE - 0.5, ((event.clientY - box.top) / box.height) * SIDE - 0.5];
+    };
+    let last = null;
+    let waiting = false;
+    const redraw = () => waiting || ((waiting = true), requestAnimationFrame(() => ((waiting = false), ui.change({ source: "drawing" }))));
+    const stroke = (to) => {
+      const from = last ?? to;
+      const steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])) || 1;
+      for (let i = 0; i <= steps; i++) dot(from.map((value, axis) => value + ((to[axis] - value) * i) / steps));
+      last = to;
+      redraw();
+    };
+    view.input.addEventListener("pointerdown", (event) => {
+      if (view.values.source !== "drawing") return;
+      view.input.setPointerCapture(event.pointerId);
+      stroke(place(event));
+    });
+    view.input.addEventListener("pointermove", (event) => last && stroke(place(event)));
+    for (const end of ["pointerup", "pointercancel"]) view.input.addEventListener(end, () => (last = null));
+    const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    view.input.addEventListener("keydown", (event) => {
+      const by = ARROWS[event.key];
+      if (view.values.source !== "drawing" || (!by && event.key !== " ")) return;
+      event.preventDefault();
+      if (by) view.at = view.at.map((value, axis) => Math.max(0, Math.min(SIDE - 1, value + by[axis])));
+      else dot(view.at);
+      redraw();
+    });
+
+    view.head = h("tr", {});
+    view.rows = h("tbody", {});
+    const all = h("button", { type: "button", onclick: () => ui.change({ off: "" }) }, "全部打开");
+    view.all = all;
+    view.layers = LAYERS.map(([name, count, width, height]) => {
+      const note = h("p", {});
+      const canvases = Array.from({ length: count }, () => h("canvas", { "aria-hidden": "true" }));
+      const wanted = name.startsWith("conv");
+      const maps = wanted
+        ? canvases.map((canvas, i) =>
+            h("button", { type: "button", class: "map", "aria-label": `关掉 ${name} 的第 ${i + 1} 张特征图`, onclick: () => ui.change({ off: view.values.off === `${name}:${i}` ? "" : `${name}:${i}` }) }, canvas))
+        : canvases;
+      return { name, width, height, count, note, canvases, maps, wanted, box: h("div", { class: `maps ${name}` }, maps) };
+    });
+    view.details = h("details", { class: "layers" }, h("summary", {}, "每一层的特征图；关掉一张，看还剩什么"),
+      h("p", {}, "越亮数值越大，每张各自拉伸，黑色是 0。点一张卷积的特征图就把它关掉，也就是全部换成 0。"), all,
+      view.layers.flatMap(({ note, box }) => [note, box]));
+    ui.stage.replaceChildren(
+      view.file,
+      h("div", { class: "result" },
+        h("div", { class: "seen" }, h("div", {}, h("p", {}, "网络看到的 32×32 个像素"), view.input), view.whole),
+        h("table", { class: "answers" }, h("caption", { class: "hidden-words" }, "十个类别的得分和概率"), h("thead", {}, view.head), view.rows)),
+      view.details,
+      h("p", { class: "limits" },
+        `网络是构建本站时训练的。${data.count} 张测试图片上，net 的准确率是 ${percent(data.networks.net.accuracy)}，better_net 是 ${percent(data.networks.better.accuracy)}。` +
+        `为了网页小，这里的每个权重只取 63 级之一，准确率分别是 ${percent(data.networks.net.small)} 和 ${percent(data.networks.better.small)}，` +
+        `与原来预测相同的图片占 ${percent(data.networks.net.same)} 和 ${percent(data.networks.better.same)}。` +
+        "网络只看得到 32×32 个像素，也只认识这十类：别的东西同样会被说成其中一类，概率还可能很高。"));
+    const thumbs = ui.stage.parentElement.querySelectorAll(`input[name="${ui.name}.picture"] + span`);
+    thumbs.forEach((span, i) => {
+      const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true", class: "pixels" });
+      paint(canvas, data.pictures[i].pixels);
+      span.replaceChildren(canvas, h("span", { class: "hidden-words" }, span.textContent));
+    });
+    return view;
+  }
+
+  let view;
+  function draw(values, ui) {
+    const data = window.explorables.data.classifier;
+    if (view?.ui !== ui) view = stage(ui, data);
+    const { h } = ui;
+    view.values = values;
+    const drawing = values.source === "drawing";
+    const picture = data.pictures.find(({ index }) => String(index) === values.picture);
+    view.file.hidden = values.source !== "photo";
+    view.whole.hidden = values.source !== "photo" || !view.photo;
+    for (const [name, value] of Object.entries(drawing ? { role: "application", tabindex: "0", "aria-label": "画布：直接画；键盘用方向键移动，空格上色" } : { role: "img", "aria-label": "送进网络的图片" })) view.input.setAttribute(name, value);
+    if (!drawing) view.input.removeAttribute("tabindex");
+    view.input.classList.toggle("drawing", drawing);
+
+    let pixels = drawing ? view.drawing : picture.pixels;
+    if (values.source === "photo") {
+      if (!view.photo) {
+        pixels = new Uint8Array(3 * AREA).fill(128);
+      } else {
+        const { pixels: shrunk, square } = shrink(view.photo, values);
+        pixels = shrunk;
+        const scale = 240 / Math.max(view.photo.width, view.photo.height);
+        Object.assign(view.whole, { width: view.photo.width * scale, height: view.photo.height * scale });
+        const context = view.whole.getContext("2d");
+        context.drawImage(view.photo, 0, 0, view.whole.width, view.whole.height);
+        for (const [width, colour] of [[4, "#000"], [2, "#fff"]]) {
+          Object.assign(context, { lineWidth: width, strokeStyle: colour });
+          context.strokeRect(square[0] * scale, square[1] * scale, square[2] * scale, square[2] * scale);
+        }
+      }
+    }
+    paint(view.input, pixels);
+    if (drawing && view.input.matches(":focus-visible")) {
+      const context = view.input.getContext("2d");
+      context.fillStyle = "#e0218a";
+      context.fillRect(...view.at, 1, 1);
+    }
+
+    const other = values.network === "net" ? "better" : "net";
+    const result = forward(networks[values.network], pixels, values.off);
+    const open = values.off ? forward(networks[values.network], pixels).logits : null;
+    const beside = softmax(open ?? forward(networks[other], pixels).logits);
+    const chances = softmax(result.logits);
+    view.head.replaceChildren(...["类别", "得分", NAMES[values.network] + (open ? "，关掉一张" : ""), open ? "全部打开时" : NAMES[other]].map((text) => h("th", { scope: "col" }, text)));
+    const bar = (share, kind) => h("td", { class: "chance" }, h("i", { class: kind, style: `inline-size: ${100 * share}%` }), h("span", {}, percent(share)));
+    view.rows.replaceChildren(...data.names.map((name, i) =>
+      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, result.logits[i].toFixed(2)), bar(chances[i], "main"), bar(beside[i], "beside"))));
+    const [layer, number] = values.off.split(":");
+    view.all.disabled = !values.off;
+    if (values.off) view.details.open = true;
+    for (const { name, width, height, count, note, canvases, maps, wanted } of view.layers) {
+      canvases.forEach((canvas, i) => paintMap(canvas, result[name], i, width, height));
+      const zeros = percent(result[name].filter((value) => value === 0).length / result[name].length);
+      note.textContent = `${name}：${name.startsWith("fc") ? `${width * height} 个数` : `${count} 张 ${width}×${height}`}，为 0 的占 ${zeros}`;
+      if (wanted) maps.forEach((map, i) => map.setAttribute("aria-pressed", String(layer === name && Number(number) === i)));
+    }
+    const order = (list) => list.map((_, i) => i).sort((a, b) => list[b] - list[a]);
+    const [first, second] = order(chances);
+    const [best] = order(beside);
+    if (values.source === "photo" && !view.photo) {
+      ui.say(view.unreadable ? `${view.unreadable} 读不出来：换一张 JPEG、PNG 或 WebP 图片。` : "还没有选照片，现在送进网络的是一片灰。");
+      return;
+    }
+    const where = drawing && view.input.matches(":focus-visible") ? `光标在第 ${view.at[1] + 1} 行第 ${view.at[0] + 1} 列。` : "";
+    const truth = values.source === "test" ? `标签是${data.names[picture.label]}。` : "";
+    ui.say(
+      `${where}${NAMES[values.network]} ${open ? `关掉 ${layer} 的第 ${Number(number) + 1} 张以后` : ""}认为是${data.names[first]}（${percent(chances[first])}），其次是${data.names[second]}（${percent(chances[second])}）。` +
+        (open ? `全部打开时是${data.names[best]}（${percent(beside[best])}）。` : `${NAMES[other]} 认为是${data.names[best]}（${percent(beside[best])}）。`) + truth);
+  }
+
+  add("classifier", {
+    title: "动手试：训练好的网络怎样分类",
+    data: ["classifier"],
+    fields() {
+      const data = window.explorables.data.classifier;
+      networks ??= Object.fromEntries(Object.entries(data.networks).map(([name, { layers }]) =>
+        [name, Object.fromEntries(Object.entries(layers).map(([layer, packed]) => [layer, restore(packed)]))]));
+      for (const picture of data.pictures) if (typeof picture.pixels === "string") picture.pixels = bytes(picture.pixels);
+      const offs = LAYERS.filter(([name]) => name.startsWith("conv")).flatMap(([name, count]) => Array.from({ length: count }, (_, i) => `${name}:${i}`));
+      return [
+        { name: "source", label: "图片从哪里来", kind: "radio", value: "test", options: [["test", "测试图片"], ["photo", "自己的照片"], ["drawing", "画一张"]] },
+        { name: "picture", label: "测试图片", kind: "radio", value: String(data.pictures[0].index), options: data.pictures.map(({ index, label }) => [String(index), `第 ${index} 张，${data.names[label]}`]) },
+        { name: "size", label: "方框的大小（%）", kind: "range", min: 10, max: 100, value: 100 },
+        { name: "across", label: "方框左右（%）", kind: "range", min: 0, max: 100, value: 50 },
+        { name: "down", label: "方框上下（%）", kind: "range", min: 0, max: 100, value: 50 },
+        { name: "colour", label: "颜色", kind: "select", value: "30,30,30", options: Object.entries(COLOURS) },
+        { name: "pen", label: "笔的粗细", kind: "range", min: 1, max: 12, value: 3 },
+        { name: "fill", label: "整张涂成这个颜色", kind: "button", press: fill },
+        { name: "network", label: "哪个网络", kind: "radio", value: "net", options: Object.keys(NAMES).map((name) => [name, `${NAMES[name]}（${percent(data.networks[name].accuracy)}）`]) },
+        { name: "off", label: "关掉的特征图", kind: "select", value: "", options: [["", "全部打开"], ...offs.map((off) => [off, off])] },
+      ];
+    },
+    adapt({ source }, ui) {
+      ui.show("picture", source === "test");
+      for (const key of ["size", "across", "down"]) ui.show(key, source === "photo");
+      for (const key of ["colour", "pen", "fill"]) ui.show(key, source === "drawing");
+      ui.show("off", false); // 由特征图上的按钮来选，这里只为了写进网址
+    },
+    draw,
+  }, { restore, forward, softmax, shrink, bytes });
+
+  function fill({ colour }, ui) {
+    colour.split(",").forEach((value, c) => view.drawing.fill(Number(value), c * AREA, (c + 1) * AREA));
+    ui.change({ source: "drawing" });
+  }
+})();

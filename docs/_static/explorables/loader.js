@@ -1,0 +1,58 @@
+// 互动图：<figure class="drawing" data-explorable="名字"> 快到屏幕时，才取 名字.js、它要的数据和样式，换下静态的图。
+// 全用 script 标签取，从文件夹打开也行；取不到就留着静态的图。
+(() => {
+  const self = document.currentScript;
+  const parts = {};
+  const taken = new Map();
+  const address = (path) => new URL(`${path}?v=${self.dataset.version}`, self.src).href;
+
+  function take(tag, properties) {
+    const key = properties.src ?? properties.href;
+    if (!taken.has(key))
+      taken.set(
+        key,
+        new Promise((resolve, reject) => {
+          const element = Object.assign(document.createElement(tag), properties);
+          element.addEventListener("load", resolve);
+          element.addEventListener("error", () => reject(new Error(key)));
+          document.head.append(element);
+        }),
+      );
+    return taken.get(key);
+  }
+  const script = (path) => take("script", { src: address(path), async: false }); // 按要的次序执行
+
+  const explorables = (window.explorables = {
+    data: {},
+    /** 再取一个 explorables 里的脚本（例如另一份数据），取过的不再取。 */
+    load: script,
+    /** 一幅互动图的脚本用它报到：part 的写法见 common.js；pure 里的函数挂在 explorables.名字 上，测试和 PyTorch 比较。 */
+    add(name, part, pure = {}) {
+      parts[name] = part;
+      explorables[name] = pure;
+    },
+  });
+
+  async function wake(figure) {
+    const name = figure.dataset.explorable;
+    try {
+      await Promise.all([script("common.js"), script(`${name}.js`), take("link", { rel: "stylesheet", href: address("explorables.css") })]);
+      await Promise.all((parts[name].data ?? []).map((file) => script(`data/${file}.js`)));
+    } catch {
+      return;
+    }
+    explorables.build(figure, name, parts[name]);
+  }
+
+  const observer = new IntersectionObserver(
+    (changes) => {
+      for (const { target, isIntersecting } of changes) {
+        if (!isIntersecting) continue;
+        observer.unobserve(target);
+        wake(target);
+      }
+    },
+    { rootMargin: "600px 0px" },
+  );
+  for (const figure of document.querySelectorAll("figure[data-explorable]")) observer.observe(figure);
+})();
