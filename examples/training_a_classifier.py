@@ -59,7 +59,7 @@ print(label, classes[label], chinese[label])
 
 # %%
 
-# 画图：训练集（training set）中每一类最前面的 6 张图片；每类都有 5000 张。
+# 画图：训练集（training set）中每一类最前面的 4 张图片；每类都有 5000 张。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -76,14 +76,14 @@ if not found:  # 一种中文字体也没有时略去汉字，不画方框
 
 first = np.array(raw_train.targets[:1000])
 padded = np.pad(raw_train.data[:1000], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-rows = [np.hstack(padded[first == index][:6]) for index in range(10)]
+rows = [np.hstack(padded[first == index][:4]) for index in range(10)]
 fig, ax = plt.subplots(figsize=(4.8, 6.9), layout="constrained")
 ax.imshow(np.vstack(rows), interpolation="nearest")
 ax.set_xticks([])
 ax.set_yticks(17 + 34 * np.arange(10), [f"{c}\n{name}" for c, name in zip(chinese, classes)])
 ax.tick_params(length=0)
 ax.set_frame_on(False)
-fig.suptitle("CIFAR-10 的十个类别，每类 6 张")
+fig.suptitle("CIFAR-10 的十个类别，每类 4 张")
 plt.show()
 
 # %%
@@ -358,7 +358,7 @@ printed = [np.mean(losses[m - 2000 : m]) for m in marks]
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for end in (12500, 25000):
     ax.axvspan(end - 500, end, color="0.85")
-ax.plot(np.arange(500, 25001), smooth, color="C3")
+ax.plot(np.arange(500, 25001, 50), smooth[::50], color="C3")
 ax.plot(marks, printed, "o", color="C3")
 ax.annotate("第 1 轮", (6250, 2.15), ha="center")
 ax.annotate("第 2 轮", (18750, 2.15), ha="center")

@@ -1,6 +1,6 @@
 """量一量构建多快、网页多轻、教程多了会怎样：打印几张表，写 build/bench.json、bench.md 和 bench.png。
 
-用法：make bench（先构建好网站；整轮约半小时），或 python tools/bench.py [build] [shards] [pages] [search] [growth]
+用法：make bench（先构建好网站；整轮约半小时），或 python -m site_builder.bench [build] [shards] [pages] [search] [growth]
 
 - build：从头构建与“最慢的那个脚本单独跑”之比；没有改动、只改了一篇的文字时各要多久。
 - shards：示例分成两份各自执行，再合起来构建。
@@ -26,17 +26,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
-import build_site
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from conftest import FLAGS, TinySite, checkout, example, find_chromium, serve
+
+from site_builder import processes
 
 SLOWEST = "training_a_classifier"
 SIZES = (10, 50, 100, 250)
 #: 只有一列数的部分。
 FLAT = {"build", "shards", "search"}
 QUERIES = ("张量", "梯度清零", "反向传播", "卷积神经网络", "zero_grad", "怎么保存模型", "数据并行", "损失函数")
-SPHINX = ["-q", "-c", ".", "-d", "build/doctrees", "docs", "build/work"]
-#: 让 torchvision 不比对 md5，与 docs/_ext/run_examples.py 一样；别的什么也不加。
+BUILD = [sys.executable, "-m", "site_builder.build"]
+#: 让 torchvision 不比对 md5，与 site_builder/gallery/worker.py 一样；别的什么也不加。
 BARE = """
 import runpy, sys
 from torchvision.datasets import CIFAR10
@@ -47,11 +48,10 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 #: 排版的那个进程自己的内存峰值（示例在别的进程里执行）。
 WITH_MEMORY = """
-import resource, sys
-from sphinx.cmd.build import main
-code = main(sys.argv[1:])
+import resource
+from site_builder import build
+build.main()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)
-sys.exit(code)
 """
 #: 像读者那样一个键一个键地输入，每键隔 200 毫秒；返回最后一个键到结果换好为止的毫秒数。
 TYPE = """async (query) => {
@@ -74,7 +74,7 @@ TYPE = """async (query) => {
 
 def run(command, folder, **environment):
     """运行 `command`，返回 (秒数, 标准输出)；出错就停下。"""
-    settings = {**os.environ, **build_site.ENVIRONMENT, **environment}
+    settings = {**os.environ, **processes.ENVIRONMENT, **environment}
     start = time.perf_counter()
     result = subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, encoding="utf-8")
     if result.returncode:
@@ -95,25 +95,23 @@ def copy_of_project():
 
 
 def measure_build():
-    build = [sys.executable, "tools/build_site.py"]
     with copy_of_project() as folder:
         bare = [sys.executable, "-c", BARE, f"{SLOWEST}.py"]
         floor = run(bare, folder / "examples", MPLBACKEND="agg")[0]
-        cold = run([*build, "--clean"], folder)[0]
-        cost = json.loads((folder / f"docs/tutorials/{SLOWEST}.cost.json").read_text("utf-8"))["time"]
-        unchanged = seconds([sys.executable, "-m", "sphinx", *SPHINX], folder, times=3)
-        make = seconds(["make", "html"], folder, times=3)
+        cold = run([*BUILD, "--clean"], folder)[0]
+        cost = json.loads((folder / f"build/outputs/{SLOWEST}/record.json").read_text("utf-8"))["seconds"]
+        unchanged, make = seconds(BUILD, folder, times=3), seconds(["make", "html"], folder, times=3)
         prose = {}
         for script in sorted((folder / "examples").glob("*.py")):
             text = script.read_text("utf-8")
             script.write_text(text.replace("\n# %%\n# ", "\n# %%\n# 添上一句话。\n#\n# ", 2), "utf-8")
-            prose[script.stem] = seconds(build, folder)
+            prose[script.stem] = seconds(BUILD, folder)
     return {
         "最慢的脚本单独跑": round(floor, 1),
         "从头构建": round(cold, 1),
         "其中执行最慢的脚本": round(cost, 1),
         "从头构建与最慢的脚本单独跑之比": round(cold / floor, 2),
-        "没有改动，sphinx-build": unchanged,
+        "没有改动，site_builder.build": unchanged,
         "没有改动，make html": make,
         "只改了训练一篇的文字": prose[SLOWEST],
         "只改了文字，五篇里最慢的": max(prose.values()),
@@ -125,12 +123,9 @@ def measure_shards():
     rows = {}
     with copy_of_project() as joined, copy_of_project() as one, copy_of_project() as two:
         for number, folder in ((1, one), (2, two)):
-            command = [sys.executable, "tools/build_site.py", "--shard", f"{number}/2"]
-            rows[f"第 {number} 份"] = seconds(command, folder)
-            shutil.copytree(folder / "docs/tutorials", joined / "docs/tutorials", dirs_exist_ok=True)
-            (joined / "build").mkdir(exist_ok=True)
-            shutil.copy(folder / "build/gallery-key", joined / "build/gallery-key")
-        rows["合起来构建"] = seconds([sys.executable, "tools/build_site.py"], joined)
+            rows[f"第 {number} 份"] = seconds([*BUILD, "--shard", f"{number}/2"], folder)
+            shutil.copytree(folder / "build/outputs", joined / "build/outputs", dirs_exist_ok=True)
+        rows["合起来构建"] = seconds(BUILD, joined)
     return rows
 
 
@@ -165,7 +160,8 @@ def bytes_of_pages(browser):
         page.goto(f"{address}tutorials/{path.name}", wait_until="networkidle")
         opened = (len(sizes), round(sum(sizes) / 1000))
         page.evaluate(
-            "Promise.all([...document.images].map((image) => { image.loading = 'eager'; return image.decode(); }))"
+            "Promise.all([...document.images].filter((image) => image.offsetParent)"
+            ".map((image) => { image.loading = 'eager'; return image.decode(); }))"
         )
         page.wait_for_timeout(300)
         rows[path.stem] = {
@@ -216,10 +212,11 @@ def measure_growth(sizes=SIZES, browser=None):
     for count in sizes:
         with tempfile.TemporaryDirectory() as folder:
             site = TinySite(Path(folder), {f"t{number:03}": made_up(number) for number in range(count)})
-            cold, memory = run([sys.executable, "-c", WITH_MEMORY, *SPHINX], site.folder)
-            unchanged = seconds([sys.executable, "-m", "sphinx", *SPHINX], site.folder)
-            pages = [path.read_bytes() for path in (site.folder / "build/work/tutorials").glob("*.html")]
-            words = [gzip.compress(path.read_bytes()) for path in (site.folder / "build/work/search").glob("*.js")]
+            cold, memory = run([sys.executable, "-c", WITH_MEMORY], site.folder)
+            memory = memory.splitlines()[-1]
+            unchanged = seconds(BUILD, site.folder)
+            pages = [path.read_bytes() for path in (site.folder / "build/html/tutorials").glob("*.html")]
+            words = [gzip.compress(path.read_bytes()) for path in (site.folder / "build/html/search").glob("*.js")]
             rows[f"{count} 篇"] = {
                 "从头构建（秒）": round(cold),
                 "每篇（秒）": round(cold / count, 2),
@@ -228,7 +225,7 @@ def measure_growth(sizes=SIZES, browser=None):
                 "词表（kB）": round(sum(map(len, words)) / 1000),
                 "词表与网页之比": f"{sum(map(len, words)) / sum(len(gzip.compress(page)) for page in pages):.1%}",
                 "其中最大的一份（kB）": round(max(map(len, words)) / 1000),
-                **measure_search(site.folder / "build/work", "t000", browser),
+                **measure_search(site.folder / "build/html", "t000", browser),
             }
         print(count, rows[f"{count} 篇"], flush=True)
     return rows

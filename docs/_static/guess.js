@@ -60,7 +60,7 @@
     const answers = choice
       ? ["True", "False"].map((value) => create("label", {}, create("input", { type: "radio", name, value }), create("span", {}, value)))
       : [create("label", {}, create("span", {}, "你的猜测"), input)];
-    const form = create("form", { class: "guess-form", role: "group", "aria-labelledby": question.id },
+    const form = create("form", { class: "guess-form", "aria-labelledby": question.id },
       create("div", { class: "guess-answers" }, ...answers, ...(choice ? [] : [create("button", { type: "submit" }, "对一对")]), toggle), said);
 
     function cover(covered) {

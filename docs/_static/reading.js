@@ -188,7 +188,7 @@
     figure.addEventListener("click", (event) => event.target.tagName === "IMG" && enlarge(figure));
   }
 
-  // -- 公式的字体：没有滚到的公式还没有要字体，打印时就缺字；闲下来先取好这一页用到的 --------------------------
+  // -- 公式的字体：没有滚到的公式还没有要字体，打印时就缺字；读者一有动作（打印之前总要有）就取好这一页用到的 --------------------------
 
   const FACES = {
     "KaTeX_Main": ".katex", "italic KaTeX_Math": ".mathnormal", "bold KaTeX_Main": ".mathbf", "KaTeX_AMS": ".amsrm, .mathbb",
@@ -199,5 +199,5 @@
     for (const [face, selector] of Object.entries(FACES))
       if (document.querySelector(selector)) document.fonts.load(face.replace(/(\S+)$/, "1em $1"));
   };
-  addEventListener("load", () => (globalThis.requestIdleCallback ?? setTimeout)(fetchFonts));
+  for (const kind of ["pointermove", "pointerdown", "keydown", "scroll"]) addEventListener(kind, fetchFonts, { once: true, passive: true });
 })();

@@ -15,7 +15,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 from site_builder.nodes import drawing, drawing_caption, drawing_code, fold, summary
 
-FOLDED = re.compile(r"选读：|答案：|练习 \d+ 的答案$")
+FOLDED = re.compile(r"选读：|练习 \d+ 的答案$")
 PITFALL = "常见错误："
 GUESS = "先猜一猜"
 DRAWING = re.compile(r"# 画图(?:（(?P<name>[\w-]+)）)?：(?P<caption>.+)")
@@ -91,7 +91,10 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
     for picture in pictures:
         parent.remove(picture)
         figure += picture
-    figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(f" {caption}"), classes=["drawing-caption"])
+    words = [
+        nodes.literal(text, text) if number % 2 else nodes.Text(text) for number, text in enumerate(caption.split("``"))
+    ]
+    figure += drawing_caption("", "", nodes.strong("", label), nodes.Text(" "), *words, classes=["drawing-caption"])
     figure += drawing_code("", summary("", "画图的代码"), block.deepcopy(), classes=["drawing-code"])
     block.replace_self(figure)
 

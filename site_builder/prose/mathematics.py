@@ -23,7 +23,7 @@ const katex = require(process.argv[1]), results = {};
 for (const [tex, display] of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
   const options = {displayMode: display, throwOnError: true, strict: "error", output: "htmlAndMathml"};
   let result;
-  try { result = {html: katex.renderToString(tex, options)}; }
+  try { result = {html: katex.renderToString(tex, options).replace(/<annotation.*?<\\/annotation>/gs, "")}; }
   catch (error) { result = {error: error.message}; }
   results[(display ? "D" : "I") + tex] = result;
 }

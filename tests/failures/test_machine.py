@@ -34,7 +34,12 @@ def test_old_python_is_refused(tmp_path):
 @pytest.mark.parametrize("network", ["closed", "stalled"])
 def test_requirement_that_cannot_be_installed(tmp_path, network):
     """装不上依赖（没有网络，或连上以后没有动静）：说清楚，不留下当作装好了的 .venv。"""
-    for name in ("site_builder/venv.py", "site_builder/node/package-lock.json", "constraints.txt", "requirements-dev.txt"):
+    for name in (
+        "site_builder/venv.py",
+        "site_builder/node/package-lock.json",
+        "constraints.txt",
+        "requirements-dev.txt",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "requirements.txt").write_text("package-that-does-not-exist==1.0\n")
@@ -86,7 +91,6 @@ def test_bad_workflow_is_refused(tmp_path, old, new):
         (tmp_path / name).symlink_to(ROOT / name)
     codes = [subprocess.run(c, shell=True, cwd=tmp_path, capture_output=True).returncode for c in commands]
     assert any(codes)
-
 
 
 def venv_module():

@@ -38,6 +38,7 @@ def test_links_in_the_page(page, server):
     assert code.evaluate(style, "textDecorationLine") == "none"
     code.hover()
     assert code.evaluate(style, "textDecorationLine") == "underline"
+    page.mouse.move(0, 0)
     # 配色与没有链接的同类记号一样
     plain = page.locator("pre span.n:not(a span)").first
     assert code.locator("span.n").first.evaluate(style, "color") == plain.evaluate(style, "color")

@@ -4,7 +4,6 @@ import pytest
 
 from site_builder import bench
 
-
 BUDGET = {"打开时的请求": 20, "打开时的 kB": 150, "连图的 kB": 400}
 
 

@@ -149,7 +149,7 @@ def test_anchor_leads_to_its_heading(page, server, width):
         current.wait_for()
         assert names[len(names) // 2] in unquote(current.get_attribute("href"))
         page.locator(".back-to-top").click()
-        page.wait_for_function("scrollY === 0")
+        page.wait_for_function("() => scrollY === 0")
 
 
 def test_copying_gives_the_code_alone(browser, server):
@@ -220,7 +220,7 @@ def test_from_a_folder_on_disk(browser, site, server, tutorials):
         page.goto((site / f"{name}.html").as_uri())
     page.goto((site / TUTORIAL).as_uri())
     page.evaluate("document.querySelectorAll('img').forEach((i) => (i.loading = 'eager'))")
-    page.wait_for_function("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+    page.wait_for_function("() => [...document.images].every((i) => i.complete && i.naturalWidth > 0)")
     page.locator(".theme-toggle").click()
     assert page.evaluate("document.documentElement.dataset.theme") in {"light", "dark"}
     context.close()
@@ -232,12 +232,21 @@ def test_printing(browser, server):
     context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(server + "tutorials/autograd_automatic_differentiation.html")
+    page.mouse.move(200, 200)
     page.wait_for_function(
         """() => { const state = (family) => [...document.fonts].filter((f) => f.family === family && f.status === 'loaded').length;
         return state('KaTeX_Main') && state('KaTeX_Math') && state('KaTeX_Size2'); }"""
     )
     page.emulate_media(media="print")
-    for hidden in (".skip-to-content", ".bar", "#navigation", "#contents", ".tutorial-downloads", ".copy", ".neighbours"):
+    for hidden in (
+        ".skip-to-content",
+        ".bar",
+        "#navigation",
+        "#contents",
+        ".tutorial-downloads",
+        ".copy",
+        ".neighbours",
+    ):
         assert page.locator(f"{hidden}:visible").count() == 0, hidden
     ink, paper, comment = page.evaluate(
         """() => [[document.body, 'color'], [document.documentElement, 'backgroundColor'], [document.querySelector('.highlight .c1'), 'color']]
@@ -380,7 +389,7 @@ def test_what_was_read_is_remembered_here(page, server):
     """读到哪里记在这台机器上：侧栏和首页看得出，首页给出接着读的地方。"""
     page.goto(server + TUTORIAL)
     page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
-    page.wait_for_function("Number(getComputedStyle(document.documentElement).getPropertyValue('--read')) > 0.2")
+    page.wait_for_function("() => Number(getComputedStyle(document.documentElement).getPropertyValue('--read')) > 0.2")
     page.wait_for_timeout(200)
     page.goto(server + "index.html")
     share = "document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read')"

@@ -145,7 +145,7 @@ def test_every_page_teaches(site, name):
     assert len(raised) >= 3
     for heading in ("小结", "练习", "接下来"):
         assert re.search(rf"<h2>{heading}", page), heading
-    answers = re.findall(r'<details class="fold"[^>]*>\s*<summary>答案：', page)
+    answers = re.findall(r'<details class="answer fold"[^>]*>\s*<summary>练习 \d 的答案', page)
     assert 3 <= len(answers) <= 5
     assert "2018 年的写法" in page
 
@@ -266,6 +266,7 @@ def test_nothing_unused_in_the_site(site):
         "_headers": "主机从它读响应头",
         "robots.txt": "搜索引擎找它",
         "sitemap.xml": "搜索引擎找它",
+        "tutorials/index.html": "读者的收藏夹里有",
         "llms.txt": "读网页不方便的程序找它，它列出全部 .md",
         **{path.relative_to(site).as_posix(): "llms.txt 列出它" for path in site.rglob("*.md")},
         **{f"{name}.html": "原站的网址，读者的收藏夹里有" for name in OLD_ADDRESSES},
@@ -286,7 +287,8 @@ def test_nothing_unused_in_the_site(site):
     unused = []
     for path in site.rglob("*"):
         name = path.relative_to(site).as_posix()
-        by_script = name.startswith("search/")  # search.js 按名字取索引的各部分，见 test_search.py
+        # search.js、loader.js 按名字取的各部分，见 test_search.py、test_explorables.py
+        by_script = name.startswith(("search/", "_static/explorables/"))
         if path.is_file() and name not in used and name not in reasons and not by_script and "LICENSE" not in name:
             unused.append(name)
     assert not unused
