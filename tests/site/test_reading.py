@@ -491,3 +491,19 @@ def test_no_english_is_left(page, server, tutorials):
             if re.search(r"[A-Za-z]{2,}[ \u00a0]+[A-Za-z]{2,}", text):
                 left.append(f"{name}：{' '.join(text.split())[:160]}")
     assert not left, "\n".join(dict.fromkeys(left))
+
+
+@pytest.mark.parametrize("name", ["index", "tutorials/what_is_pytorch", "cheatsheet"])
+def test_nothing_jumps(browser, server, name):
+    """慢的手机上打开，版面不跳。"""
+    context = phone(browser)
+    page = context.new_page()
+    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    page.goto(f"{server}{name}.html")
+    shift = page.evaluate(
+        """() => new Promise((done) => { let sum = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((e) => (sum += e.value))).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(sum), 1500); })"""
+    )
+    context.close()
+    assert shift < 0.02
