@@ -496,7 +496,7 @@ def test_no_english_is_left(page, server, tutorials):
 @pytest.mark.parametrize("name", ["index", "tutorials/what_is_pytorch", "cheatsheet"])
 def test_nothing_jumps(browser, server, name):
     """慢的手机上打开，版面不跳。"""
-    context = phone(browser)
+    context = browser.new_context(viewport={"width": 412, "height": 850}, has_touch=True, is_mobile=True)
     page = context.new_page()
     context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
     page.goto(f"{server}{name}.html")
