@@ -270,7 +270,7 @@ WIDE_BLOCKS = """() => {
   document.querySelectorAll('details').forEach((d) => (d.open = true));
   const blocks = [...document.querySelectorAll('article pre')];
   const wide = blocks.filter((e) => e.scrollWidth > e.clientWidth + 1);
-  return [blocks.length, wide.length, wide.filter((e) => e.closest('.error')).map((e) => e.textContent.slice(0, 60))];
+  return [blocks.length, wide.length, wide.filter((e) => e.closest('.sphx-glr-script-out') && /^ *(\\[\\w+\\]: *)?\\w*(Error|Warning): /m.test(e.textContent)).map((e) => e.textContent.slice(0, 60))];
 }"""
 
 
@@ -491,3 +491,23 @@ def test_no_english_is_left(page, server, tutorials):
             if re.search(r"[A-Za-z]{2,}[ \u00a0]+[A-Za-z]{2,}", text):
                 left.append(f"{name}：{' '.join(text.split())[:160]}")
     assert not left, "\n".join(dict.fromkeys(left))
+
+
+@pytest.mark.parametrize("name", ["index", "tutorials/what_is_pytorch", "cheatsheet"])
+def test_nothing_jumps(browser, server, name):
+    """手机上打开，版面不跳；脚本添上的复制按钮不占地方，文字不因它们换行。"""
+    context = phone(browser)
+    page = context.new_page()
+    page.goto(f"{server}{name}.html")
+    shift = page.evaluate(
+        """() => new Promise((done) => { let sum = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((e) => (sum += e.value))).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(sum), 1500); })"""
+    )
+    assert shift < 0.02
+    page.add_style_tag(content="section { content-visibility: visible !important }")
+    heights = "[...document.querySelectorAll('article pre')].map((e) => e.offsetHeight).join()"
+    before = page.evaluate(heights)
+    page.evaluate("document.querySelectorAll('.copy').forEach((button) => button.remove())")
+    assert page.evaluate(heights) == before
+    context.close()
