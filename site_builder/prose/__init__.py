@@ -8,6 +8,7 @@ from site_builder.prose import anchors, boundaries, cards, folds, glossary, line
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.connect("builder-inited", lines.allow_adjacent_markup)
+    app.add_transform(boundaries.DropUnmadePictures)
     app.add_transform(anchors.NameAfterTitle)
     app.add_transform(folds.MarkTitles)
     app.add_transform(folds.MarkCells)

@@ -87,8 +87,8 @@ class CardCode(SphinxDirective):
 
 
 def prelude(env: BuildEnvironment) -> Card:
-    found: Card = env.current_document.get("card_prelude", [])
-    return found
+    found: Card | None = env.current_document.get("card_prelude")
+    return found or []
 
 
 def part(directive: SphinxDirective) -> Part:
@@ -193,8 +193,8 @@ def resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for place in list(doctree.findall(card_output)):
         text = store.results(app.env).cards.get(key(place["parts"]), "")
         place.replace_self([nodes.literal_block(text, text, language="none", classes=["card-output"])] if text else [])
-    for place in list(doctree.findall(card_link)):
-        place.replace_self(link(app, docname, place))
+    for see in list(doctree.findall(card_link)):
+        see.replace_self(link(app, docname, see))
 
 
 def link(app: Sphinx, docname: str, place: nodes.Element) -> list[nodes.Node]:
