@@ -483,6 +483,7 @@ def main():
 #
 # 用 ``inspect.getsource`` 取出上面各函数的源代码，前面加上导入，后面加上主函数的调用，就是 ``train_ddp.py`` 的全文。
 # 类的源代码在 Notebook 里不一定取得到，所以 ``Net`` 由它的两个方法拼成。
+# 最后一行用 ``os._exit`` 立即退出：解释器收尾时，``gloo`` 的线程可能还在释放通信用过的张量，进程偶尔会因此异常结束（在 PyTorch 2.14 上见过）。
 
 import inspect
 
@@ -504,7 +505,7 @@ methods = [inspect.getsource(method) for method in [Net.__init__, Net.forward]]
 functions = [save, prepare_data, start, train_epoch, accuracy, same_everywhere, read_options, prepare, main]
 parts = [header, "class Net(nn.Module):\n" + "\n".join(methods)]
 parts += [inspect.getsource(function) for function in functions]
-parts.append('if __name__ == "__main__":\n    main()\n')
+parts.append('if __name__ == "__main__":\n    main()\n    sys.stdout.flush()\n    os._exit(0)\n')
 train_ddp = "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
 print(f"train_ddp.py 有 {len(train_ddp.splitlines())} 行")
 
@@ -783,7 +784,6 @@ assert "rank      : 1 " in summary.split("Root Cause")[1], summary
 # **解决办法**：记下 ``Root Cause`` 里的 rank，到上面找这个进程的异常；建立了进程组之后，异常的每一行前面都有 ``[rank1]:`` 这样的标记。
 # 但是几个进程几乎同时失败时，最先看到的不一定是起因：对方突然消失时，正在通信的进程也会报错，说连接断开。
 # 所以要找的是与连接无关的那一条异常。
-# 极少数时候，进程在训练完成之后、退出的途中才异常结束，这时检查点已经写好，再运行一次同样的命令，它会发现没有剩下的轮，随即结束。
 # 给主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回溯也会写进这份小结。
 
 temporary.cleanup()  # 临时文件夹用完了
