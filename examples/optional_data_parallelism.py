@@ -220,7 +220,7 @@ for n in range(1, 26):
 # sphinx_gallery_end_ignore
 
 # %%
-# 同一轮里，两个进程的索引没有重复，合起来是全部样本。
+# 同一轮里，两个进程的索引合起来正好是全部样本。
 # 打乱所用的种子取决于轮的编号，采样器自己不知道到了第几轮，所以每轮开始时，**每个**进程都要调用 ``set_epoch``。
 # 如果都忘了，每一轮的顺序都一样；如果只有一部分进程调用，各进程打乱的方式不同，合起来就可能有重复，也有遗漏。
 #
@@ -537,8 +537,7 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # ``--standalone`` 的会合要用 libuv，而 Windows 的安装包不支持它，所以改用一个临时文件，那个环境变量让各进程之后不再经过 ``torchrun`` 的会合处。
 # 本页在 Linux 上构建，执行的是第一种写法。
 #
-# 本页要接收并核对训练的输出，所以由 Python 代为启动。
-# 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
+# 本页要核对训练的输出，所以由 Python 代为启动，命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
 # 下面先准备临时文件夹、文件和数据；``OMP_NUM_THREADS`` 让每个进程只用一个线程，免得互相争抢。
 
 import faulthandler
@@ -560,7 +559,7 @@ if sys.platform == "win32":
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
 # %%
-# 启动别的程序时要想好它失败的情形：运行的时间有上限，不留下还在运行的进程，失败时打印它说过的话。
+# 启动别的程序时要想好它失败的情形：时间有上限，不留下还在运行的进程，失败时打印它的输出。
 
 
 def stop(process):
@@ -634,14 +633,13 @@ assert len(two["seconds"]) == len(one["seconds"]) == 3
 #
 # 时间呢？
 # 检查点里记着每一轮训练用的秒数。
-# 它们每次运行都不同，所以这里不打印；在你的机器上运行时，可以打印 ``speedup`` 看一看。
+# 秒数每次都不同，所以这里不打印；在你的机器上可以打印 ``speedup`` 看一看。
 
 speedup = min(one["seconds"]) / min(two["seconds"])
 
 # %%
 # 这里每个进程只用一个线程，所以理想的情形是两个进程快一倍。
 # 实际总要打折扣：每一步都要等较慢的那个进程，还要通信；网络这么小，计算只有几毫秒，这些开销就很显眼；别的程序在用处理器时，甚至会比一个进程更慢。
-# 启动也要几秒，因为每个进程都要导入 PyTorch。
 # 所以数据并行适合每一步的计算远多于通信的训练，而且每个进程要有自己的设备。
 
 # %%
@@ -658,8 +656,7 @@ assert "第 1 轮" in output and "第 2 轮" not in output and load("broken.pt")
 # sphinx_gallery_end_ignore
 
 # %%
-# 第 2 轮没有结束，``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去。
-# 第 1 轮的检查点还在。
+# ``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去；第 1 轮的检查点还在。
 # 恢复时只要再运行同样的命令，去掉演练的选项。
 
 output, _ = torchrun(*setting, "--checkpoint=broken.pt")
