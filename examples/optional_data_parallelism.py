@@ -220,7 +220,7 @@ for n in range(1, 26):
 # sphinx_gallery_end_ignore
 
 # %%
-# 同一轮里，两个进程的索引没有重复，合起来是全部样本。
+# 同一轮里，两个进程的索引合起来正好是全部样本。
 # 打乱所用的种子取决于轮的编号，采样器自己不知道到了第几轮，所以每轮开始时，**每个**进程都要调用 ``set_epoch``。
 # 如果都忘了，每一轮的顺序都一样；如果只有一部分进程调用，各进程打乱的方式不同，合起来就可能有重复，也有遗漏。
 #
@@ -483,6 +483,7 @@ def main():
 #
 # 用 ``inspect.getsource`` 取出上面各函数的源代码，前面加上导入，后面加上主函数的调用，就是 ``train_ddp.py`` 的全文。
 # 类的源代码在 Notebook 里不一定取得到，所以 ``Net`` 由它的两个方法拼成。
+# 最后一行用 ``os._exit`` 立即退出：解释器收尾时，``gloo`` 的线程可能还在释放通信用过的张量，进程偶尔会因此异常结束（在 PyTorch 2.14 上见过）。
 
 import inspect
 
@@ -504,7 +505,7 @@ methods = [inspect.getsource(method) for method in [Net.__init__, Net.forward]]
 functions = [save, prepare_data, start, train_epoch, accuracy, same_everywhere, read_options, prepare, main]
 parts = [header, "class Net(nn.Module):\n" + "\n".join(methods)]
 parts += [inspect.getsource(function) for function in functions]
-parts.append('if __name__ == "__main__":\n    main()\n')
+parts.append('if __name__ == "__main__":\n    main()\n    sys.stdout.flush()\n    os._exit(0)\n')
 train_ddp = "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
 print(f"train_ddp.py 有 {len(train_ddp.splitlines())} 行")
 
@@ -536,8 +537,7 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # ``--standalone`` 的会合要用 libuv，而 Windows 的安装包不支持它，所以改用一个临时文件，那个环境变量让各进程之后不再经过 ``torchrun`` 的会合处。
 # 本页在 Linux 上构建，执行的是第一种写法。
 #
-# 本页要接收并核对训练的输出，所以由 Python 代为启动。
-# 命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
+# 本页要核对训练的输出，所以由 Python 代为启动，命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
 # 下面先准备临时文件夹、文件和数据；``OMP_NUM_THREADS`` 让每个进程只用一个线程，免得互相争抢。
 
 import faulthandler
@@ -559,7 +559,7 @@ if sys.platform == "win32":
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
 # %%
-# 启动别的程序时要想好它失败的情形：运行的时间有上限，不留下还在运行的进程，失败时打印它说过的话。
+# 启动别的程序时要想好它失败的情形：时间有上限，不留下还在运行的进程，失败时打印它的输出。
 
 
 def stop(process):
@@ -633,14 +633,13 @@ assert len(two["seconds"]) == len(one["seconds"]) == 3
 #
 # 时间呢？
 # 检查点里记着每一轮训练用的秒数。
-# 它们每次运行都不同，所以这里不打印；在你的机器上运行时，可以打印 ``speedup`` 看一看。
+# 秒数每次都不同，所以这里不打印；在你的机器上可以打印 ``speedup`` 看一看。
 
 speedup = min(one["seconds"]) / min(two["seconds"])
 
 # %%
 # 这里每个进程只用一个线程，所以理想的情形是两个进程快一倍。
 # 实际总要打折扣：每一步都要等较慢的那个进程，还要通信；网络这么小，计算只有几毫秒，这些开销就很显眼；别的程序在用处理器时，甚至会比一个进程更慢。
-# 启动也要几秒，因为每个进程都要导入 PyTorch。
 # 所以数据并行适合每一步的计算远多于通信的训练，而且每个进程要有自己的设备。
 
 # %%
@@ -657,8 +656,7 @@ assert "第 1 轮" in output and "第 2 轮" not in output and load("broken.pt")
 # sphinx_gallery_end_ignore
 
 # %%
-# 第 2 轮没有结束，``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去。
-# 第 1 轮的检查点还在。
+# ``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去；第 1 轮的检查点还在。
 # 恢复时只要再运行同样的命令，去掉演练的选项。
 
 output, _ = torchrun(*setting, "--checkpoint=broken.pt")
@@ -783,7 +781,6 @@ assert "rank      : 1 " in summary.split("Root Cause")[1], summary
 # **解决办法**：记下 ``Root Cause`` 里的 rank，到上面找这个进程的异常；建立了进程组之后，异常的每一行前面都有 ``[rank1]:`` 这样的标记。
 # 但是几个进程几乎同时失败时，最先看到的不一定是起因：对方突然消失时，正在通信的进程也会报错，说连接断开。
 # 所以要找的是与连接无关的那一条异常。
-# 极少数时候，进程在训练完成之后、退出的途中才异常结束，这时检查点已经写好，再运行一次同样的命令，它会发现没有剩下的轮，随即结束。
 # 给主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回溯也会写进这份小结。
 
 temporary.cleanup()  # 临时文件夹用完了
@@ -1276,10 +1273,15 @@ print(fresh.load_state_dict(saved))
 # 练习
 # ----
 #
-# 1. 数据集有 101 个样本，两个进程。``DistributedSampler`` 给每个进程几个索引？重复的是哪一个？设 ``drop_last=True`` 呢？
-# 2. 三个进程各有 4、4、2 个样本，各自对样本求平均损失。三个梯度怎样加权，才等于整批平均损失的梯度？
+# 1. 数据集有 101 个样本，两个进程。
+#    ``DistributedSampler`` 给每个进程几个索引？
+#    重复的是哪一个？
+#    设 ``drop_last=True`` 时呢？
+# 2. 三个进程各有 4、4、2 个样本，各自对样本求平均损失。
+#    三个梯度怎样加权，才等于整批平均损失的梯度？
 # 3. 运行 ``train_ddp.py`` 时，``--batch-size=64``，进程数是 1 到 8，每一步各进程合计用几个样本？
-# 4. 有 16 个 GPU，用 ``DataParallel`` 分 30 个样本时几个 GPU 有事可做？分 10 个呢？
+# 4. 有 16 个 GPU，用 ``DataParallel`` 分 30 个样本时几个 GPU 有事可做？
+#    分 10 个呢？
 
 # %%
 # 练习 1 的答案
