@@ -53,12 +53,13 @@ def fingerprint(kind):
 
 def cpu_index_is_fast():
     """PyTorch 的 CPU 软件源连得上、也不太慢；返回 (是否, 原因)。"""
+    import urllib.parse
     import urllib.request
 
     try:
         with urllib.request.urlopen(CPU_INDEX + "/torch/", timeout=CONNECT_SECONDS) as page:
             wheel = re.findall(r'href="([^"#]+manylinux[^"#]+x86_64\.whl)', page.read().decode())[-1]
-        address = urllib.request.urljoin(CPU_INDEX + "/torch/", wheel)
+        address = urllib.parse.urljoin(CPU_INDEX + "/torch/", wheel)
         start, count = time.time(), 0
         with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as file:
             while time.time() - start < TRIAL_SECONDS and count < SLOWEST * TRIAL_SECONDS:

@@ -166,13 +166,9 @@ def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> 
 @contextlib.contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """一个文件夹同时只许一次准备；只读的文件夹不会被改，不必锁。"""
-    try:
-        lock = open(root / ".lock", "w")
-    except PermissionError:
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(PermissionError):
+            fcntl.flock(stack.enter_context(open(root / ".lock", "w")), fcntl.LOCK_EX)
         yield
 
 

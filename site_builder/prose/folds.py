@@ -121,12 +121,12 @@ def visit_drawing(self: HTML5Translator, node: drawing) -> None:
 
 
 def depart_drawing(self: HTML5Translator, node: drawing) -> None:
-    self.body.append("</figure>\n")
+    self.body.append("</figcaption></figure>\n")
 
 
 def visit_caption(self: HTML5Translator, node: drawing_caption) -> None:
-    self.body.append(self.starttag(node, "figcaption", ""))
+    self.body.append("<figcaption>" + self.starttag(node, "span", ""))
 
 
 def depart_caption(self: HTML5Translator, node: drawing_caption) -> None:
-    self.body.append("</figcaption>\n")
+    self.body.append("</span>\n")  # 折叠的代码也在 figcaption 里：它只能是 figure 的最后一项

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -113,7 +114,7 @@ def processes(mark):
     for folder in os.listdir("/proc"):
         if folder.isdigit():
             try:
-                text = open(f"/proc/{folder}/cmdline", "rb").read() + open(f"/proc/{folder}/environ", "rb").read()
+                text = b"".join(Path("/proc", folder, name).read_bytes() for name in ("cmdline", "environ"))
             except OSError:
                 continue
             if mark.encode() in text:

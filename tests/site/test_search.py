@@ -76,7 +76,7 @@ QUERIES = {
     "CIFAR10": [(TRAIN, "看一张图片"), (TRAIN, "准备数据"), (TRAIN, "训练图像分类器")],
     "cifar-10": [(TRAIN, "看一张图片"), (TRAIN, "准备数据"), (TRAIN, "训练图像分类器")],
     "归一化": [(TRAIN, "再归一化"), (GLOSSARY, "归一化")],
-    "DataLoader": [(TRAIN, "组成小批量")],
+    "DataLoader": [("glossary.html", "数据加载器")],
     "准确率": [(TRAIN, "准确率")],
     "混淆矩阵": [(TRAIN, "哪些类别最容易混淆")],
     "softmax": [(TRAIN, "在交叉熵前面多做了一次 softmax")],
@@ -264,13 +264,13 @@ def test_dialog_by_keyboard(page, server, keys):
     assert not page.evaluate("performance.getEntriesByType('resource').some((r) => r.name.includes('/search/'))"), (
         "还没有搜索就载入了索引"
     )
-    page.locator(".skip").focus()
+    page.locator(".skip-to-content").focus()
     page.keyboard.press(keys)
     box = page.get_by_role("combobox", name="搜索")
     expect(box).to_be_focused()
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
-    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip-to-content")).to_be_focused()
     page.keyboard.press(keys)
     page.keyboard.type("梯度清零")
     options = page.get_by_role("option")
