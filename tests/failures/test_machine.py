@@ -1,5 +1,7 @@
 """维护者的机器：Python 太旧、依赖装不上、工作流写错，都说清楚。"""
 
+import functools
+import http.server
 import importlib.util
 import os
 import re
@@ -7,10 +9,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
-from conftest import ROOT, serve
+from conftest import ROOT
 
 
 def test_old_python_is_refused(tmp_path):
@@ -121,8 +124,10 @@ def test_cpu_index_is_asked_for_its_speed(monkeypatch, tmp_path, speed):
     wheel = "torch-2.14.1+cpu-cp311-cp311-manylinux_2_28_x86_64.whl"
     (tmp_path / "torch/index.html").write_text(f'<a href="{wheel}#sha256=0">{wheel}</a>', "utf-8")
     (tmp_path / "torch" / wheel).write_bytes(bytes(3_000_000))
-    server, address = serve(tmp_path)
-    monkeypatch.setattr(module, "CPU_INDEX", address.rstrip("/"))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(module, "CPU_INDEX", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr(module, "SLOWEST", 1000 if speed == "快" else 10**12)
     fast, reason = module.cpu_index_is_fast()
     server.shutdown()
