@@ -259,7 +259,7 @@ def test_reader_has_only_what_is_needed(reader):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
-def test_script(name, site, reader, homes, tmp_path):
+def test_script(name, site, reader, homes, first_lines, tmp_path):
     """同一个文件夹里跑三遍：三种启动方式、有无中文字体、有无屏幕、UTF-8 与 GBK 的输出。"""
     folder = tmp_path / name
     folder.mkdir()
@@ -273,7 +273,7 @@ def test_script(name, site, reader, homes, tmp_path):
         ("forkserver", "无", {"MPLBACKEND": "module://reader_screen"}),
     ]
     for method, fonts, more in cases:
-        environ = surroundings(folder, homes[fonts], START_METHOD=method, **more)
+        environ = surroundings(folder, homes[fonts], START_METHOD=method, FIRST_LINES=str(first_lines), **more)
         result = run(reader, folder, name, **environ)
         encoding = more.get("CONSOLE", "utf-8")
         assert result.returncode == 0, result.stderr.decode(encoding, "replace")
@@ -346,13 +346,14 @@ def check_outputs(site, name, results):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
-def test_notebook(name, site, kernels, homes, tmp_path):
+def test_notebook(name, site, kernels, homes, first_lines, tmp_path):
     folder = tmp_path / name
     folder.mkdir()
     notebook = nbformat.read(download(site, f"{name}.ipynb"), as_version=4)
     bring_data(folder, "".join(cell.source for cell in notebook.cells))
     before = listing(folder)
-    results = execute(notebook, folder, kernels, surroundings(folder, homes["有" if name == QUICK[0] else "无"]))
+    environ = surroundings(folder, homes["有" if name == QUICK[0] else "无"], FIRST_LINES=str(first_lines))
+    results = execute(notebook, folder, kernels, environ)
     check_outputs(site, name, results)
     assert listing(folder) == before
 
@@ -391,8 +392,9 @@ def test_notebook_is_clean(name, site):
 
 
 def without_math(source):
-    """各家的笔记本都在 Markdown 之前取走公式，这里照办。"""
-    return re.sub(r"\$\$.+?\$\$|(?<![\\$])\$[^$]+?(?<!\\)\$", "公式", source, flags=re.S)
+    """各家的笔记本都在 Markdown 之前取走公式，代码里的 $ 不算；这里照办。"""
+    pattern = r"(```.*?```|`[^`\n]+`)|\$\$.+?\$\$|(?<![\\$])\$[^$]+?(?<!\\)\$"
+    return re.sub(pattern, lambda match: match[1] or "公式", source, flags=re.S)
 
 
 def check_links(page):
@@ -593,7 +595,7 @@ def test_page_offers_what_is_there(site, page, server):
             assert abs(len(content) / unit - float(shown[1])) <= (0.051 if unit == 1e6 else 0.51), name
 
 
-def test_code_archive(site, reader, homes, tmp_path):
+def test_code_archive(site, reader, homes, first_lines, tmp_path):
     with zipfile.ZipFile(site / "downloads/pytorch-tutorials-code.zip") as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / "pytorch-tutorials-code"
@@ -604,7 +606,7 @@ def test_code_archive(site, reader, homes, tmp_path):
         assert (folder / name).read_bytes() == download(site, name).read_bytes()
     (handed,) = names - own - {"cifar10_from_npm.py"}  # 第五篇交给读者、用 torchrun 启动的程序
     assert (folder / handed).read_bytes() == (site / "downloads" / handed).read_bytes()
-    environ = surroundings(tmp_path / "ddp", homes["无"], OMP_NUM_THREADS="1")
+    environ = surroundings(tmp_path / "ddp", homes["无"], OMP_NUM_THREADS="1", FIRST_LINES=str(first_lines))
     command = [reader, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--local-addr=127.0.0.1"]
     bring_data(folder, (folder / handed).read_text("utf-8"))
     command += [handed, "--samples=640", "--epochs=1", "--checkpoint=here.pt"]
@@ -681,7 +683,7 @@ def test_book(site, tmp_path):
     for name in NAMES:
         original = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser").find("article")
         copy = BeautifulSoup(pages[f"book/tutorials-{name}.xhtml"], "html.parser")
-        for selector in ("img", ".katex", ".sphx-glr-script-out", "table", "h2"):
+        for selector in ("img:not(.only-dark)", ".katex", ".sphx-glr-script-out", "table", "h2"):
             assert len(copy.select(selector)) == len(original.select(selector)), (name, selector)
         assert all(f"book/{image['src']}" in names for image in copy.select("img"))
         for element in original.select(".headerlink, .tutorial-downloads"):

@@ -18,11 +18,10 @@ from site_builder.downloads import places, unused
 CONF = """\
 project, author, language = "小网站", "我们", "zh_CN"
 extensions = ["site_builder.store", "site_builder.downloads"]
-exclude_patterns = ["_build"]
 html_theme, html_static_path, html_css_files = "furo", ["_static"], ["used.css"]
 html_baseurl = "https://example.org/x/"
 html_context = {"repo_url": "https://github.com/someone/fork"}
-exclude_patterns = ["site_builder"]
+exclude_patterns = ["site_builder", "_build"]
 
 
 def setup(app):
