@@ -156,6 +156,7 @@ assert torch.distributed._DEFAULT_FIRST_BUCKET_BYTES == 1 << 20
 # 两边对参数求导，左边是两份梯度的平均，右边是整批的梯度。
 # 不用启动进程也能核对：把 64 张随机的图片分成两半，各算一份梯度。
 
+torch.manual_seed(0)
 net = Net()
 images, labels = torch.randn(64, 3, 32, 32), torch.randint(10, (64,))
 
