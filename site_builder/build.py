@@ -54,7 +54,8 @@ def build(mode: str = "html", clean: bool = False) -> None:
         return
     if clean:
         cache.record.unlink(missing_ok=True)
-        stage.remove(BUILD / "outputs")
+        if mode == "html":  # 预览不执行，丢掉了就看不到输出
+            stage.remove(BUILD / "outputs")
     cache.prepare(now)
     run_sphinx(
         cache, "linkcheck" if mode == "linkcheck" else "html", [] if mode == "html" else ["-D", "plot_gallery=0"]
