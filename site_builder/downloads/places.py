@@ -96,7 +96,7 @@ def fill(app: Sphinx, inside_zip: bool) -> dict[str, bytes]:
                 address = "../" * docname.count("/") + f"{FOLDER}/{name}"
                 link = etree.SubElement(place, "a", {"href": address, "download": ""})
                 place.text, link.text, link.tail = None, name, f"（{size((folder / name).stat().st_size)}）"
-            elif not inside_zip:
+            elif not inside_zip and app.config.sphinx_gallery_conf.get("plot_gallery", True):  # 预览时没有示例交出文件
                 log.warning("要的 %s/%s 没有做出来：文件名写错了，或者没有示例交出它", FOLDER, name, location=docname)
         pages[f"{docname}.html"] = html.tostring(page, encoding="utf-8", doctype="<!doctype html>")
     return pages

@@ -416,7 +416,9 @@ def test_figures_have_captions(site, tutorials):
         for figure in re.findall(
             r'<figure[^>]*class="drawing[^>]*>.*?</figure>', (site / f"tutorials/{name}.html").read_text("utf-8"), re.S
         ):
-            assert re.search(r"<figcaption[^>]*>(?:<span[^>]*>)?<strong>图 \d+</strong>.*?[\u4e00-\u9fff]", figure), figure[:300]
+            assert re.search(r"<figcaption[^>]*>(?:<span[^>]*>)?<strong>图 \d+</strong>.*?[\u4e00-\u9fff]", figure), (
+                figure[:300]
+            )
             assert "<details" in figure
 
 
