@@ -33,7 +33,6 @@ tutorials = [
 extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
-    "sphinx_copybutton",
     "sphinx_design",
     "sphinx_reredirects",
     "notfound.extension",
@@ -102,12 +101,6 @@ html_show_sphinx = False
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
-
-# -- 复制按钮：只复制代码，不带提示符与输出 ----------------------------------------
-
-copybutton_selector = "div.highlight-Python pre, div.highlight-python pre, div.highlight-bash pre, div.highlight-console pre, div.highlight-powershell pre"
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
-copybutton_prompt_is_regexp = True
 
 # -- 原站网址的跳转 --------------------------------------------------------------
 

@@ -81,7 +81,7 @@ def reset_matplotlib(used: bool) -> None:
 
     matplotlib.use("agg")
     font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
-    matplotlib.rcParams.update(figures.style())
+    matplotlib.rcParams.update(figures.style())  # type: ignore[arg-type]
 
 
 def reset_torch(used: bool) -> None:

@@ -51,7 +51,7 @@ def promise(lead: str) -> str:
 
 def reading_minutes(doctree: nodes.document) -> int:
     """正文、代码和输出的阅读时间，整分钟。折叠的部分不算。"""
-    characters = seconds = 0
+    characters, seconds = 0, 0.0
     folds = (node for node in doctree.findall(nodes.Element) if node.tagname in ("fold", "drawing_code"))
     folded = {id(node) for fold in folds for node in fold.findall()}
     for text in doctree.findall(nodes.Text):
