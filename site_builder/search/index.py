@@ -147,18 +147,18 @@ def write(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
     found = store.pages(app.env)
     pages = sorted(name for name, page in found.items() if page.sections)
     postings: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for number, name in enumerate(pages):
+    for number, name in zip(map(str, range(len(pages))), pages, strict=True):
         for place, text in enumerate((found[name].body_words, found[name].heading_words)):
             for word in text.split():
-                postings[word][place].append(str(number))
+                postings[word][place].append(number)
         _dump(folder, f"pages/{name}", _with_titles(app, found[name].sections))
     lists = {word: "|".join(map(" ".join, places)) for word, places in sorted(postings.items())}
     count = 1 + sum(len(word) + len(numbers) + 6 for word, numbers in lists.items()) // PART_SIZE
     parts: list[dict[str, str]] = [{} for _ in range(count)]
     for word, numbers in lists.items():
         parts[ord(word[0]) % count][word] = numbers
-    for number, part in enumerate(parts):
-        _dump(folder, f"words-{number}", part)
+    for place, part in enumerate(parts):
+        _dump(folder, f"words-{place}", part)
     addresses = [[name, app.builder.get_target_uri(name)] for name in pages]
     _dump(folder, "index", {"pages": addresses, "parts": count})
     yield "search", {"title": "搜索"}, "search.html"
