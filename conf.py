@@ -65,7 +65,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "tutorials",
     "filename_pattern": r"\.py$",
     "within_subsection_order": "site_builder.gallery.order.position",
-    "image_scrapers": ("site_builder.gallery.figures.scrape",),
+    "image_scrapers": (),  # 图由执行示例的进程收（site_builder/gallery/figures.py）
     "image_srcset": ["2x"],
     "reset_modules": (),
     "capture_repr": (),
