@@ -57,7 +57,7 @@ def surroundings(gallery_conf: dict[str, Any]) -> str:
     """示例之外，输出还取决于什么。"""
     rooms = Path(__file__).parent, Path(__file__).parents[1] / "explorables"
     own = [path for room in rooms for path in sorted(room.glob("*.py")) if path.stem not in ONLY_PAGES]
-    settings = {name: repr(gallery_conf[name]) for name in ("image_srcset", "capture_repr")}
+    settings = {name: repr(gallery_conf.get(name)) for name in ("image_srcset", "capture_repr")}
     parts = [
         *(path.read_text("utf-8") for path in own),
         json.dumps(settings, sort_keys=True),
