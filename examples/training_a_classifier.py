@@ -648,7 +648,7 @@ for position in mistakes.flatten().argsort(descending=True)[:6].tolist():
     print(f"{chinese[i]} 认成 {chinese[j]}：{mistakes[i, j]} 张")
 
 # %%
-# 再数一数，有多少错误发生在动物之间或交通工具之间。
+# 再数一数，有多少错误发生在动物之间或交通工具之间：10 类两两比较，同是或同不是交通工具，结果就是 ``True``。
 
 vehicle = torch.tensor([name in ("plane", "car", "ship", "truck") for name in classes])
 same_kind = (vehicle.unsqueeze(1) == vehicle).fill_diagonal_(False)
@@ -668,8 +668,8 @@ assert confusion.sum(dim=0).argmax() == 3 and mistakes.sum(dim=0).argmax() == 3
 # 最有把握的错误
 # ^^^^^^^^^^^^^^
 #
-# 再从预测错的图片里，挑出网络给出的最大概率最高的 12 张。
-# 下面的 ``wrong`` 是预测错的图片的下标，由 ``nonzero`` 给出；``worst`` 是其中最大概率最高的 12 个下标。
+# 每张图片的十个概率里，最大的一个说明网络有多大把握。
+# 下面的 ``wrong`` 是预测错的图片的下标，由 ``nonzero`` 给出；``worst`` 是其中最有把握的 12 个。
 
 confidence = test_logits.softmax(dim=1).amax(dim=1)
 correct = test_predicted == test_labels
@@ -848,12 +848,12 @@ plt.show()
 # * **整批转换**：像上一节那样，一批图片一起转换成浮点数，不再一张一张地转换。
 # * **批量 64**：一步处理 64 张图片，比 16 步各 4 张省得多，前两处省下的时间用来多看几轮。
 # * **学习率最高到 0.025**：批量大，梯度的估计更稳定，每步可以走得更远。
-# * **先升后降的学习率**：``OneCycleLR`` 从最高值的 1/25 起步，升到最高，再降到接近 0；开头走得稳，中间走得快，结尾的小步让损失降得更低。
+# * **先升后降的学习率**：``OneCycleLR`` 从最高值的 1/25 起步，升到最高，再降到接近 0；中间走得快，结尾的小步让损失降得更低。
 # * **数据增强（data augmentation）**：每张图片以一半的概率左右翻转，每批再随机移动至多 1 个像素；左右翻转的汽车还是汽车，每轮看到的图片略有不同，就不容易过拟合。
 #
 # 如果任务是认字，左右翻转就不合适了，所以增强要根据任务来选。
 # ``OneCycleLR`` 会改写优化器的学习率，写在 ``SGD`` 里的 ``lr`` 不起作用；每更新一次参数调用一次 ``scheduler.step()``，所以 ``total_steps`` 是全部的步数；``cycle_momentum=False`` 让动量保持 0.9 不变。
-# ``v2.RandomCrop`` 对一批图片只取一个随机的位置，所以同一批移动得一样；翻转则由下面的 ``augment`` 给每张图片各自决定。
+# ``v2.RandomCrop`` 先在四周补一圈 0，再从随机的位置裁出原来的大小，一批图片的位置相同；``torch.where`` 逐张决定翻转，``flip`` 为 ``True`` 的取翻转的，其余取原来的。
 
 crop = v2.RandomCrop(32, padding=1)
 

@@ -46,7 +46,7 @@ assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.te
 # --------
 #
 # 先看 ``torch.empty``，它只分配内存，默认不写入任何数。
-# 这样的张量是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，甚至是 nan。
+# 这样的张量是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，甚至是 nan（不是数）。
 # 因为这些内容无法预料，所以要先写入，再读取，例如用 ``fill_`` 把每个元素都写成同一个数。
 # f 字符串里的 ``=`` 会把式子连同它的值一起打印出来，本教程常用这种写法。
 
@@ -186,7 +186,7 @@ print(f"{x.device = }")
 
 # %%
 # ``x.size()`` 与 ``x.shape`` 是一回事，类型 ``torch.Size`` 是元组的一种，所以拆开、比较、拼接都能用。
-# 元素的个数由 ``numel`` 给出。
+# 元素的个数用 ``numel`` 查。
 
 rows, columns = x.size()
 print(f"{rows = }, {columns = }, {x.numel() = }")
@@ -303,7 +303,7 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # sphinx_gallery_end_ignore
 
 # %%
-# 给元素赋值也是原地的，却不检查类别：小数写进整数张量，只要放得下就不报错，只留下整数部分。
+# 给元素赋值也是原地的，却不检查数据类型：小数写进整数张量，只要放得下就不报错，只留下整数部分。
 
 counts[0] = 1.9
 print(f"{counts = }")
@@ -318,7 +318,7 @@ print(f"{counts = }")
 # * 类别不同，通常取类别高的一方的类型。
 # * 类别相同，通常取能容纳两者的类型。
 # * 一方是 Python 的数，只有它的类别更高时才影响结果的类型，例如整数张量加 0.5，得到默认的 ``float32``。
-# * 一方是零维张量，另一方至少一维，那么零维的一方也是这样。
+# * 一方是零维张量，另一方至少一维，零维的一方也只在类别更高时才影响结果，这时通常取它的类型；类别相同时，它的位数不算数。
 
 integer = torch.tensor([1, 1])  # int64
 single, double = torch.ones(2), torch.ones(2, dtype=torch.float64)
@@ -469,6 +469,7 @@ plt.show()
 # ^^^^^^^^^^
 #
 # 拿张量与一个数比较，得到形状相同的布尔张量，常叫作掩码（mask）。
+# ``backup`` 还是 11 到 43 那四行三列，没有改动过。
 
 mask = backup > 30
 print(mask)
@@ -712,7 +713,7 @@ print(f"{table.ndim = }, {table.sum(dim=-1) = }")
 # 一个张量由两部分组成：一段一维的存储（storage），和一份说明怎样读这段存储的元数据（metadata）。
 # 元数据里除了数据类型和形状，还有读数时要用的两项。
 #
-# * 步幅（stride）每一维有一个数，说的是沿这一维走一步，要在存储里前进几个位置。
+# * 步幅（stride）每一维一个：沿这一维走一步，要在存储里前进几个位置。
 # * 偏移量（storage offset）说的是从存储的第几个位置开始读，位置从 0 数起。
 #
 # 下面的 ``torch.arange(12)`` 是 0 到 11 这十二个整数，它们在存储里依次排开，再看成三行四列。
@@ -1182,7 +1183,7 @@ assert b.dtype == np.float32 and (b == 2).all() and np.shares_memory(a.numpy(), 
 
 # %%
 # 反过来用 ``torch.from_numpy``。
-# NumPy 的浮点数默认 64 位，转来的张量也是 ``float64``，前面矩阵乘法的那种报错，常常就是这样来的。
+# NumPy 的浮点数默认 64 位，转来的张量也是 ``float64``，``float64`` 与 ``float32`` 做矩阵乘法的那种报错，常常就是这样来的。
 
 a = np.ones(5)
 b = torch.from_numpy(a)
@@ -1205,7 +1206,7 @@ assert (b == 2).all() and not np.shares_memory(a, b.numpy())
 
 # %%
 # 另有两个函数也能由数组得到张量：``torch.as_tensor`` 在数据类型和设备都不用换时共享内存，``torch.tensor`` 总是复制。
-# ``np.shares_memory`` 查出两个数组是否用到同一块内存，所以先把张量变回数组：
+# ``np.shares_memory`` 检查两个数组是否共享内存，所以先把张量变回数组：
 
 a = np.ones(5)
 print(f"{np.shares_memory(a, torch.as_tensor(a).numpy()) = }")
@@ -1298,7 +1299,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：NumPy 的运算不会被记录下来，求导时无法经过这些运算往回算，所以 PyTorch 要你明确地写出来。
+# **原因**：NumPy 的运算不会被记录下来，求导时无法经过这些运算往回算，所以 PyTorch 要你写明 ``detach``，表示知道这一点。
 #
 # **解决办法**：先用 ``detach`` 得到一个不参与求导的张量，再转换成数组。
 # 这样得到的数组仍然与原张量共享内存，往里写数可能使求出的导数出错，而且没有提示，所以要改动数组时再复制一次。
