@@ -131,6 +131,14 @@ sitemap_url_scheme = "{link}"
 ogp_site_url = html_baseurl
 ogp_site_name = project
 ogp_social_cards = {"enable": False}
+# 画在 site_builder/look/share.py：首页的一幅给没有自己的图的页面用
+ogp_image = "_static/share/index.png"
+ogp_image_alt = project
+ogp_custom_meta_tags = [
+    '<meta property="og:image:width" content="1200" />',
+    '<meta property="og:image:height" content="630" />',
+    '<meta name="twitter:card" content="summary_large_image" />',
+]
 
 # -- 站外链接：每周核对一次（make linkcheck） -----------------------------------------
 

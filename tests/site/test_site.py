@@ -278,6 +278,8 @@ def test_nothing_unused_in_the_site(site):
             addresses = re.findall(r'(?:href|src|action)="([^"]+)"', text) + re.findall(
                 r"""url\(['"]?([^'")]+)""", text
             )
+            pictures = re.findall(r'property="og:image" content="[^"]*/(_static/share/[^"]+)"', text)
+            used.update(pictures)  # 要写完整的网址，从网站的根算起
             addresses += [
                 item.split()[0] for srcset in re.findall(r'srcset="([^"]+)"', text) for item in srcset.split(",")
             ]
