@@ -58,6 +58,17 @@ def test_lines_keep_their_text():
     assert lines[1].get("style") == "--i:4" and lines[1].find("span").text == "    "
 
 
+def test_marked_lines():
+    """行尾的 # ← 标出一行；文字不变，输出里的不算。"""
+    source = 'x = 1  <span class="c1"># ← 就是这一行</span>\n<span class="c1"># 平常的注释</span>\nx = 2 <span class="c1"># ←</span>'
+    root = parsed(code(source) + code("x # ←", "sphx-glr-script-out highlight-none"))
+    before = root.text_content()
+    for block in root.xpath("//div[@class='highlight']"):
+        body._lay_lines(block)
+    lines = [line.get("class") for line in root.xpath("//pre/span")]
+    assert lines == ["l marked", "l", "l marked", "l"] and root.text_content() == before
+
+
 def test_cell_joins_code_output_and_figure():
     output = code("1", "sphx-glr-script-out highlight-none")
     root = parsed(f'<p>前</p>{code("x")}{output}<img class="sphx-glr-single-img" src="a.webp"><p>后</p>{code("y")}')
