@@ -1,9 +1,37 @@
 /* 站内搜索的界面：按 / 或 Ctrl+K 打开，边输入边给出结果；search.html?q=… 用的是同一个输入框。
-   怎样找、怎样排名在 search_engine.js。 */
+   怎样找、怎样排名在 search_engine.js，它和索引都是用到时才取。 */
 "use strict";
 
+/** 索引文件各自把内容放进这里。 */
+const searchData = {};
+
 (() => {
-  const { ROOT, load, search, summarize, hits } = searchEngine;
+  const ROOT = new URL("..", document.currentScript.src);
+  const loading = {};
+  let engine;
+
+  function load(address) {
+    return (loading[address] ??= new Promise((resolve, reject) => {
+      const script = create("script", { src: new URL(address, ROOT) });
+      script.onload = resolve;
+      script.onerror = () => {
+        delete loading[address];
+        script.remove();
+        reject(new Error(address));
+      };
+      document.head.append(script);
+    }));
+  }
+
+  async function start() {
+    await load("_static/search_engine.js");
+    engine ??= searchEngine((name) => load(`search/${name}.js`).then(() => searchData[name]));
+  }
+
+  async function search(text) {
+    await start();
+    return engine.search(text);
+  }
 
   function create(tag, properties = {}, ...children) {
     const element = Object.assign(document.createElement(tag), properties);
@@ -14,7 +42,7 @@
   /** 把命中的词放进 <mark>。 */
   function marked(element, text, query) {
     let done = 0;
-    for (const [start, end] of hits(text, query)) {
+    for (const [start, end] of engine.hits(text, query)) {
       element.append(text.slice(done, start), create("mark", { textContent: text.slice(start, end) }));
       done = end;
     }
@@ -94,7 +122,7 @@
   function option(result, index) {
     const { section, page, place, address, query } = result;
     const heading = marked(create("span", { className: "search-heading" }), section.heading.text, query);
-    const { text, code } = summarize(result);
+    const { text, code } = engine.summarize(result);
     const link = create(
       "a",
       { id: `search-result-${index}`, role: "option", ariaSelected: "false", href: new URL(address + (section.anchor && `#${section.anchor}`), ROOT) },
@@ -114,7 +142,7 @@
     box.input.value = new URLSearchParams(location.search).get("q") ?? "";
     // 手机上已经有结果时，不让键盘弹出来挡住
     if (!box.input.value || matchMedia("(hover: hover)").matches) box.input.focus();
-    box.update();
+    start().then(box.update, box.update); // 取不到时，由它说出来
   }
 
   // 每一页上的对话框，第一次用到时才做
@@ -139,7 +167,7 @@
       style.onload = style.onerror = () => (dialog.style.opacity = 1);
       document.head.append(style);
       document.body.append(dialog);
-      load("index").catch(() => {});
+      Promise.all([start(), load("search/index.js")]).catch(() => {});
     }
     if (!dialog.open) dialog.showModal();
     box.input.select();

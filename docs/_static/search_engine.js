@@ -1,12 +1,9 @@
-/* 站内搜索的里面：索引、切词、排名、摘要；界面在 search.js。
+/* 站内搜索的里面：切词、排名、摘要，不碰页面；第一次搜索时才由 search.js 取来。
    索引怎样生成、分成哪几种文件，见 site_builder/search/index.py；切词要与它的 words() 一致。 */
 "use strict";
 
-/** 索引文件各自把内容放进这里。 */
-const searchData = {};
-
-const searchEngine = (() => {
-  const ROOT = new URL("..", document.currentScript.src);
+/** `load` 取索引的一部分：名字 → Promise。 */
+const searchEngine = (load) => {
   /** 提问的套话，不是要找的东西。 */
   const QUESTION = /如何|怎么样|怎么|怎样|为什么|为何|什么是|是什么|请问|哪些|使用|的|吗|呢/g;
   /** 读者常用、教程里不用（或另有说法）的词 → 换成什么去查。 */
@@ -45,22 +42,6 @@ const searchEngine = (() => {
   const SUMMARY = 96;
 
   // -- 索引 -------------------------------------------------------------------
-
-  const loading = {};
-
-  function load(name) {
-    return (loading[name] ??= new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = new URL(`search/${name}.js`, ROOT);
-      script.onload = () => resolve(searchData[name]);
-      script.onerror = () => {
-        delete loading[name];
-        script.remove();
-        reject(new Error(name));
-      };
-      document.head.append(script);
-    }));
-  }
 
   async function loadSections(page) {
     const sections = await load(`pages/${page}`);
@@ -279,5 +260,5 @@ const searchEngine = (() => {
     return merged;
   }
 
-  return { ROOT, load, search, summarize, hits };
-})();
+  return { search, summarize, hits };
+};

@@ -184,5 +184,4 @@ def _dump(folder: Path, name: str, value: object) -> None:
 def start(app: Sphinx) -> None:
     if isinstance(app.builder, StandaloneHTMLBuilder):
         app.builder.search = False  # Sphinx 自己的索引和搜索页
-        for script in ("search_engine.js", "search.js"):
-            app.add_js_file(script, loading_method="defer")
+        app.add_js_file("search.js", loading_method="defer")
