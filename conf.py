@@ -109,9 +109,10 @@ copybutton_selector = "div.highlight-Python pre, div.highlight-python pre, div.h
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# -- 原站网址的跳转 --------------------------------------------------------------
+# -- 跳转：画廊的首页与本站的首页重复；原站的网址 ------------------------------------------
 
 redirects = {
+    "tutorials/index": "../index.html",
     "what-is-pytorch": "tutorials/what_is_pytorch.html",
     "autograd-automatic-differentiation": "tutorials/autograd_automatic_differentiation.html",
     "neural-networks": "tutorials/neural_networks.html",
@@ -128,6 +129,7 @@ notfound_context = {
     "body": "<h1>没有这一页</h1>\n<p>网址可能写错了，或者这一页已经搬走。从左边的目录或搜索框找找看。</p>",
 }
 sitemap_url_scheme = "{link}"
+sitemap_excludes = ["search.html", "404.html", *(f"{name}.html" for name in redirects)]
 ogp_site_url = html_baseurl
 ogp_site_name = project
 ogp_social_cards = {"enable": False}

@@ -74,7 +74,9 @@ def heading_words(heading: str) -> Iterator[str]:
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:
-    """把本页拆成节，连同它的词记下来。"""
+    """把本页拆成节，连同它的词记下来；要跳走的页搜不到。"""
+    if store.leads_away(app, app.env.docname):
+        return
     sections: list[Section] = []
     _gather(doctree, app.env.docname, None, sections)
     prose = "\n".join(section.prose for section in sections)

@@ -21,6 +21,7 @@ def test_canonical_and_sitemap(addressed):
     locations = re.findall(r"<loc>([^<]+)</loc>", addressed["sitemap.xml"])
     assert f"{SITE}/index.html" in locations and f"{SITE}/tutorials/first.html" in locations
     assert all(location.startswith(SITE) for location in locations)
+    assert not [location for location in locations if location.endswith(("search.html", "404.html"))]
 
 
 def test_share_card(addressed):

@@ -39,7 +39,6 @@ def all_pages(tutorials):
         "glossary",
         "search",
         "404",
-        "tutorials/index",
         *(f"tutorials/{t}" for t in tutorials),
     ]
 
