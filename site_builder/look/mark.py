@@ -28,7 +28,7 @@ def shapes(file: Path = FILE) -> Mark:
     root = etree.parse(file).getroot()
     square, line = root.find("{*}rect"), root.find("{*}polyline")
     dots = list(root.iter("{*}circle"))
-    points = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+    points = [(float(x), float(y)) for x, y in (point.split(",") for point in line.get("points").split())]
     places = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in dots]
     return Mark(
         float(square.get("width")),

@@ -6,19 +6,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pylopdf_fonts_zh_cn
 from docutils import nodes
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Circle, FancyBboxPatch
 from sphinx.application import Sphinx
 
 from site_builder import palette, store
 from site_builder.look import mark, page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FOLDER = "_static/share"
 WIDTH, HEIGHT = 1200, 630
@@ -51,6 +48,13 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
 
 def draw(file: Path, title: str, sentence: str, above: str) -> None:
     """把一幅 1200 × 630 的 PNG 写到 `file`：上面一行小字，标题，一句话。"""
+    # 不设 SITE_URL 就用不着，主进程不必为它导入 matplotlib
+    import pylopdf_fonts_zh_cn
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import Rectangle
+
     colours = {name: colour.light for name, colour in palette.colours().items()}
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor=colours["paper"])
     FigureCanvasAgg(figure)
@@ -71,13 +75,15 @@ def draw(file: Path, title: str, sentence: str, above: str) -> None:
         axes.text(LEFT + 116, 122, above, font=font, size=30 * POINT, color=colours["quiet"], va="center")
     below = write(wrapped(title, 12)[:3], 226, 64, "ink")
     write(wrapped(sentence, 22)[: 4 if below < 350 else 2], below + 20, 34, "quiet")
-    axes.add_patch(FancyBboxPatch((0, HEIGHT - 14), WIDTH, 14, boxstyle="square,pad=0", color=colours["accent"], lw=0))
+    axes.add_patch(Rectangle((0, HEIGHT - 14), WIDTH, 14, color=colours["accent"], lw=0))
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Software": None})
 
 
-def _draw_mark(axes: Axes, corner: tuple[float, float], side: float, back: str, front: str) -> None:
+def _draw_mark(axes: "Axes", corner: tuple[float, float], side: float, back: str, front: str) -> None:
     """标记画在以 `corner` 为左上角、边长 `side` 的方块里。"""
+    from matplotlib.patches import Circle, FancyBboxPatch
+
     shapes, (left, top) = mark.shapes(), corner
     scale = side / shapes.side
     rounded = f"round,pad=0,rounding_size={shapes.corner * scale}"

@@ -416,6 +416,22 @@ def test_pictures_grow_at_a_tap(page, server):
     page.locator("dialog.picture").wait_for(state="detached")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_stand_in_the_middle(browser, server, scheme):
+    """窄的图在一栏正中，浅色、深色两版一样。"""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(server + TUTORIAL)
+    picture = page.locator(f"figure.drawing img.only-{scheme}").first
+    picture.scroll_into_view_if_needed()
+    left, right = picture.evaluate(
+        """(image) => { const [inner, outer] = [image, image.closest('figure')].map((e) => e.getBoundingClientRect());
+        return [inner.left - outer.left, outer.right - inner.right]; }"""
+    )
+    context.close()
+    assert left > 20 and abs(left - right) < 2
+
+
 def test_figures_have_captions(site, tutorials):
     """画图的格子：图在前，说明在图下，代码折叠着。"""
     for name in tutorials:
