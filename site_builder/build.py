@@ -101,7 +101,7 @@ def settings() -> dict[str, Any]:
 def pages() -> Iterator[str]:
     """conf.py 里的教程、docs/ 里的页面、旧网址的跳转，以及 Sphinx 自己的页面。"""
     found = settings()
-    yield from (f"tutorials/{name}.html" for name in ["index", *found["tutorials"]])
+    yield from (f"tutorials/{name}.html" for name in found["tutorials"])
     for path in sorted(Path("docs").rglob("*.md")):
         if not path.name.startswith("_") and "tutorials" not in path.parts:
             yield path.relative_to("docs").with_suffix(".html").as_posix()

@@ -96,6 +96,11 @@ def results(env: BuildEnvironment) -> Results:
     return found
 
 
+def leads_away(app: Sphinx, docname: str) -> bool:
+    """`docname` 的网页只是跳到别处（conf.py 的 ``redirects``）：不必搜到，也不必打包。"""
+    return docname in getattr(app.config, "redirects", {})  # 没有用那个扩展的项目里，没有这一项
+
+
 class Collector(EnvironmentCollector):
     """一页重读时清除，几个进程读完时合并。"""
 

@@ -6,7 +6,7 @@
 - ``search/words-N.js``：词 → 页面，按词的第一个字分成几份；
 - ``search/pages/<页面>.js``：这一页各节的标题、正文和代码，用来给各节排名次、写摘要。
 
-切词、排名和界面在 ``_static/search.js``，两边的切法必须一致。
+切词、排名在 ``_static/search_engine.js``，两边的切法必须一致；界面在 ``_static/search.js``。
 
 Sphinx 自带的索引只到页，jieba 切的词和读者输入的又对不上；换成二字切词，在这五篇教程上用
 tests/site/test_search.py 的 67 个查询比较，前三条里有对的那一页 61 个，对到那一节的只有 15 个，
@@ -74,7 +74,9 @@ def heading_words(heading: str) -> Iterator[str]:
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:
-    """把本页拆成节，连同它的词记下来。"""
+    """把本页拆成节，连同它的词记下来；要跳走的页搜不到。"""
+    if store.leads_away(app, app.env.docname):
+        return
     sections: list[Section] = []
     _gather(doctree, app.env.docname, None, sections)
     prose = "\n".join(section.prose for section in sections)
