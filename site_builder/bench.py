@@ -151,6 +151,8 @@ def bytes_of_pages(browser):
     server, address = serve(ROOT / "build/html")
     rows = {}
     for path in sorted((ROOT / "build/html/tutorials").glob("*.html")):
+        if path.stem == "index":  # 跳到首页
+            continue
         context = browser.new_context(viewport={"width": 390, "height": 844})
         page = context.new_page()
         sizes = []
