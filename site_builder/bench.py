@@ -156,6 +156,8 @@ def bytes_of_pages(browser: Any) -> Rows:
     server, address = serve(ROOT / "build/html")
     rows: Rows = {}
     for path in sorted((ROOT / "build/html/tutorials").glob("*.html")):
+        if path.stem == "index":  # 跳到首页
+            continue
         context = browser.new_context(viewport={"width": 390, "height": 844})
         page = context.new_page()
         sizes: list[int] = []
