@@ -19,7 +19,7 @@ locale_dirs = ["locales"]
 SITE_URL = os.environ.get("SITE_URL", "").rstrip("/")
 REPO_URL = os.environ.get("REPO_URL", "").rstrip("/")
 
-# 教程的次序只写在这里；examples/ 里多一篇或少一篇都是错误（见 tutorial_order）。
+# 教程的次序只写在这里；examples/ 里多一篇或少一篇都是错误（site_builder/gallery/order.py）。
 tutorials = [
     "what_is_pytorch",
     "autograd_automatic_differentiation",

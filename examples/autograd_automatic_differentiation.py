@@ -503,7 +503,7 @@ assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
 # **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地改成 ``True``。
 # 如果要的确实是中间结果的梯度，用前面的 ``retain_grad()``。
 
-w = (torch.ones(2) * 0.01).requires_grad_()
+w = (torch.ones(2) * 0.01).requires_grad_()  # ←
 (w**2).sum().backward()
 print(f"{w.is_leaf = }, {w.grad = }")
 
@@ -597,7 +597,7 @@ for together in (False, True):
 
 x = torch.ones(2, 2, requires_grad=True)
 out = (3 * (x + 2) ** 2).mean()
-out.backward(retain_graph=True)
+out.backward(retain_graph=True)  # ←
 out.backward()
 print(x.grad)
 # sphinx_gallery_start_ignore

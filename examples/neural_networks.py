@@ -388,7 +388,7 @@ class Net(nn.Module):
 
 # %%
 # ``super().__init__()`` 让父类先备好注册（也就是记下）各层的地方，``torch.flatten(x, 1)`` 从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
-# ``fc`` 是 fully connected 的缩写。
+# ``fc`` 是全连接（fully connected）的缩写。
 # 120 和 84 沿用 LeNet-5，也可以换成别的数，只要前后两层对得上。
 # 最后一层之后没有激活函数，输出是 10 个 logits（未归一化的得分），没有换算成概率，可正可负。
 # 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``；不要直接写 ``net.forward(inputs)``，原因见练习 4。
@@ -1195,7 +1195,7 @@ assert len(list(twin.parameters())) == 10
 
 def train(make_optimizer):
     model = copy.deepcopy(net)
-    optimizer = make_optimizer(model.parameters())
+    optimizer = make_optimizer(model.parameters())  # ←
     losses = []
     for _ in range(60):
         optimizer.zero_grad()

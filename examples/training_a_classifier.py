@@ -60,7 +60,7 @@ print(label, classes[label], chinese[label])
 
 # %%
 
-# 画图：训练集（training set）中每一类最前面的 4 张图片；每类都有 5000 张。
+# 画图：训练集（training set）中每一类最前面的 3 张图片；每类都有 5000 张。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -77,14 +77,14 @@ if not found:  # 一种中文字体也没有时略去汉字，不画方框
 
 first = np.array(raw_train.targets[:1000])
 padded = np.pad(raw_train.data[:1000], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-rows = [np.hstack(padded[first == index][:4]) for index in range(10)]
+rows = [np.hstack(padded[first == index][:3]) for index in range(10)]
 fig, ax = plt.subplots(figsize=(4.8, 6.9), layout="constrained")
 ax.imshow(np.vstack(rows), interpolation="nearest")
 ax.set_xticks([])
 ax.set_yticks(17 + 34 * np.arange(10), [f"{c}\n{name}" for c, name in zip(chinese, classes)])
 ax.tick_params(length=0)
 ax.set_frame_on(False)
-fig.suptitle("CIFAR-10 的十个类别，每类 4 张")
+fig.suptitle("CIFAR-10 的十个类别，每类 3 张")
 plt.show()
 
 # %%
@@ -338,7 +338,7 @@ start = time.process_time()
 losses = []
 for epoch in (1, 2):
     for step, (inputs, labels) in enumerate(train_loader, start=1):
-        optimizer.zero_grad()
+        optimizer.zero_grad()  # ←
         outputs = net(inputs)
         loss = criterion(outputs, labels)
         loss.backward()
@@ -391,7 +391,7 @@ assert np.mean(losses[12500:18500]) > np.mean(losses[18500:])
 # 有些层在训练和推理时做法不同，例如随机失活（dropout）和批量归一化（batch normalization），``net.eval()`` 让这些层改用推理时的做法。
 # 这个网络没有这样的层，但养成习惯，换了网络就不会忘。
 
-net.eval()
+net.eval()  # ←
 images, labels = next(iter(test_loader))
 with torch.no_grad():
     logits = net(images)

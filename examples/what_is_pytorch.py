@@ -650,7 +650,7 @@ for dim in (0, 1, 2, -1, -2, -3):
 # 求平均值的 ``mean`` 和求标准差的 ``std`` 也有 ``dim`` 与 ``keepdim``，不过直接用于整数张量会报错，要先转换成浮点数。
 # ``argmax`` 给出最大值的下标，也这样用 ``dim``，后面的教程用这个方法找出得分最高的类别。
 
-print(f"{table.sum(dim=1, keepdim=True).shape = }")
+print(f"{table.sum(dim=1, keepdim=True).shape = }")  # ←
 print(f"{table.float().mean(dim=1) = }")
 print(f"{table.argmax(dim=1) = }")
 # sphinx_gallery_start_ignore

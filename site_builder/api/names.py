@@ -15,6 +15,8 @@ from sphinx.util import logging
 from site_builder import store
 
 LIST = "api_names.txt"
+#: 构建把缺少和多余的名字写进这个文件，在 Sphinx 的 doctrees 里。
+REPORT = "api_names.json"
 _BUILT_IN = {name for kind in (str, bytes, list, tuple, dict, set, float, complex) for name in dir(kind)}
 
 log = logging.getLogger(__name__)
@@ -114,4 +116,4 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
     for name in unused:
         log.warning("docs/%s 里的 %s 没有一页用到：运行 make inventories，或删去这一行", LIST, name)
     state = {"missing": dict(sorted(missing.items())), "unused": unused}
-    Path(app.doctreedir, "api_names.json").write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+    Path(app.doctreedir, REPORT).write_text(json.dumps(state, indent=1) + "\n", "utf-8")

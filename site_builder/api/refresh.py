@@ -3,7 +3,7 @@
 用法：python -m site_builder.api.refresh [--check]
 
 从四个项目各下载一份目录（Sphinx 的 objects.inv），核对清单里的每个地址；上一次构建报告的缺少和多余的名字
-（build/doctrees/api_names.json）一并增删。``--check`` 只比较，有出入时返回 1。没有网络时只列出上一次构建的报告，
+（build/doctrees/html/api_names.json）一并增删。``--check`` 只比较，有出入时返回 1。没有网络时只列出上一次构建的报告，
 返回 1，不改任何文件。
 """
 
@@ -15,10 +15,13 @@ import urllib.request
 import zlib
 from pathlib import Path
 
-from site_builder.api.names import Project, read
+from site_builder.api.names import REPORT, Project, read
+from site_builder.cache import Cache
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 30
+#: 构建把报告写在那里（`names.check`）。
+STATE = ROOT / Cache("html").doctrees / REPORT
 
 #: 官方目录：{名字: {类别: 地址}}；整页在类别 std:doc 里。
 Inventory = dict[str, dict[str, str]]
@@ -78,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="按官方目录更新 docs/api_names.txt")
     parser.add_argument("--check", action="store_true", help="只比较，不改文件")
     parser.add_argument("--list", type=Path, default=ROOT / "docs/api_names.txt", help="清单")
-    parser.add_argument("--state", type=Path, default=ROOT / "build/doctrees/api_names.json", help="上一次构建的报告")
+    parser.add_argument("--state", type=Path, default=STATE, help="上一次构建的报告")
     options = parser.parse_args()
 
     state = json.loads(options.state.read_text("utf-8")) if options.state.is_file() else {"missing": {}, "unused": []}

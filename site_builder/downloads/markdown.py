@@ -135,7 +135,8 @@ class Writer:
         raise self.unknown(node)
 
     def definition(self, item: nodes.Element) -> str:
-        body = self.blocks(elements(item.children)[-1].children)
+        found = [self.blocks(node.children) for node in item.children if isinstance(node, nodes.definition)]
+        body = ("\n\n" if any("\n" in text for text in found) else "").join(found)
         gap = "\n\n" if body.startswith("```") else ""
         return indent(f"{mark(self.text(item[0]), '**', '', '：')}：{gap}{body}", "- ")
 

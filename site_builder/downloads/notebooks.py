@@ -14,7 +14,7 @@ from docutils import nodes
 from site_builder.downloads.markdown import Piece, Writer, quote
 
 #: 答案的标题。
-ANSWER = re.compile(r"答案：|练习 \d+ 的答案")
+ANSWER = re.compile(r"练习 \d+ 的答案")
 ANSWERS = [Piece("heading", "练习的答案", 2), Piece("text", "先自己做一做，再往下看。")]
 #: 只在网站上有用的部分。
 WITHOUT = ("tutorial-facts", "tutorial-downloads", "provenance-box", "drawing-caption")  # 图的说明就是代码的第一行

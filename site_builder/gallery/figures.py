@@ -73,7 +73,7 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
     try:
         for number, name in zip(plt.get_fignums(), block_vars["image_path_iterator"], strict=False):
             figure = plt.figure(number)
-            if problem := wrong(figure):
+            if problem := fault(figure):
                 raise ExampleError(f"第 {block[2]} 行起的代码画的图{problem}")
             alternative = titles(figure)
             if block[1].lstrip().startswith(DRAWING):
@@ -247,10 +247,9 @@ def _picture(address: str, dark: bool) -> str:
 # -- 约定 ---------------------------------------------------------------------
 
 
-def wrong(figure: Any) -> str:
+def fault(figure: Any) -> str:
     """图哪里不合约定；没有就是空字符串。"""
-    names = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
-    if not re.search(r"[\u4e00-\u9fff]", "".join(names)):
+    if not re.search(r"[\u4e00-\u9fff]", titles(figure)):
         return "没有中文标题"
     for axes in figure.axes:
         for line in axes.get_lines():

@@ -24,6 +24,7 @@ EXPECTED = {
     "_get_backreferences": ["gallery_conf", "script_vars", "script_blocks", "node", "target_file"],
     "_read_cached_backrefs": ["gallery_conf", "target_file"],
     "generate_file_rst": ["fname", "target_dir", "src_dir", "gallery_conf"],
+    "get_md5sum": ["src_file", "mode"],
 }
 Outputs = list[str]
 Execute = Callable[..., tuple[Outputs, float]]

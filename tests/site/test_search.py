@@ -78,7 +78,7 @@ QUERIES = {
     "归一化": [(TRAIN, "再归一化"), (GLOSSARY, "归一化")],
     "DataLoader": [("glossary.html", "数据加载器")],
     "准确率": [(TRAIN, "准确率")],
-    "混淆矩阵": [(TRAIN, "哪些类别最容易混淆")],
+    "混淆矩阵": [(TRAIN, "哪些类别最容易混淆"), (TRAIN, "每一类的准确率")],
     "softmax": [(TRAIN, "在交叉熵前面多做了一次 softmax")],
     "损失曲线": [(TRAIN, "训练两轮")],
     "怎么继续训练": [(PARALLEL, "打断之后接着训练"), (TRAIN, "保存检查点，中断后接着训练")],

@@ -159,3 +159,13 @@ def test_pieces_of_text():
     assert mark("粗", "**", "字", "字") == "**粗**"
     assert mark("（粗）", "**", "", "。") == "**（粗）**"
     assert mark("（斜）", "*", "字", "") == "<em>（斜）</em>"
+
+
+def test_every_part_of_a_definition_is_kept():
+    """术语的解释和“别处作……”是两段，都要写出来。"""
+    item = nodes.definition_list_item(
+        "",
+        nodes.term("", "反向传播"),
+        *(nodes.definition("", nodes.paragraph("", text)) for text in ("求梯度的过程。", "别处作“后向传播”。")),
+    )
+    assert writer().blocks([nodes.definition_list("", item)]) == "- **反向传播**：求梯度的过程。别处作“后向传播”。"

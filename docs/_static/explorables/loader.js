@@ -1,4 +1,4 @@
-// 互动图：<figure class="drawing" data-explorable="名字"> 快到屏幕时，才取 名字.js、它要的数据和样式，换下静态的图。
+// 互动图：<figure class="drawing" data-explorable="名字"> 快到屏幕、读者又动过一下时，才取 名字.js、它要的数据和样式，换下静态的图。
 // 全用 script 标签取，从文件夹打开也行；取不到就留着静态的图。
 (() => {
   const self = document.currentScript;
@@ -55,5 +55,12 @@
     },
     { rootMargin: "600px 0px" },
   );
-  for (const figure of document.querySelectorAll("figure[data-explorable]")) observer.observe(figure);
+  // 读者动过一下（滚动、移动指针、按键）才开始看：刚打开的网页不为互动图多取一个字节。网址里带着状态的，马上开始。
+  const signs = ["scroll", "pointermove", "pointerdown", "keydown", "focusin"];
+  const start = () => {
+    for (const sign of signs) removeEventListener(sign, start);
+    for (const figure of document.querySelectorAll("figure[data-explorable]")) observer.observe(figure);
+  };
+  for (const sign of signs) addEventListener(sign, start, { passive: true });
+  if (location.search || location.hash) start();
 })();
