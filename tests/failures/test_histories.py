@@ -1,0 +1,57 @@
+"""随机的历史：改来改去、弄坏、打断以后，增量构建要么说清楚失败在哪里、什么也不动，要么就是从头构建。
+
+``make test`` 跑一分钟，种子是定数；找更久：``HISTORIES_SECONDS=3600 HISTORIES_SEED=随便 pytest -s tests/failures/test_histories.py``。
+找到的缩短以后打印出来，贴进 `KEPT`，以后每次都演。
+"""
+
+import os
+import random
+import time
+import traceback
+
+import pytest
+from histories import Find, Stage, shrink
+from history_steps import draw
+
+SECONDS = float(os.environ.get("HISTORIES_SECONDS", "60"))
+SEED = os.environ.get("HISTORIES_SEED", "1")
+KEPT = {}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    return Stage(tmp_path_factory.mktemp("历史"))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_kept(stage, name):
+    stage.play(KEPT[name])
+
+
+def test_random_histories(stage):
+    """抽到时间用完；找到一个，缩短、打印，接着抽。"""
+    start, finds, number = time.monotonic(), [], 0
+    while (spent := time.monotonic() - start) < SECONDS:
+        number += 1
+        steps = draw(random.Random(f"{SEED}-{number}"))
+        try:
+            stage.play(steps)
+        except Find as find:
+            print(f"\n== 第 {number} 段历史（种子 {SEED}）出了事，{spent:.0f} 秒：{steps}\n{find}", flush=True)
+            steps, shorter = shrink(stage.play, steps)
+            finds.append(f"种子 {SEED}-{number}，最短的历史：\n    {steps!r},\n{shorter or find}")
+            print(f"-- 最短的：{steps!r}\n{shorter or find}", flush=True)
+        except Exception:
+            print(f"\n== 第 {number} 段历史（种子 {SEED}）：{steps}", flush=True)
+            traceback.print_exc()
+            raise
+        if number % 20 == 0:
+            print(
+                f"== {spent:.0f} 秒：{number} 段，{stage.steps} 步，{stage.builds} 次构建，{len(finds)} 个", flush=True
+            )
+    print(
+        f"== 抽了 {number} 段历史，{stage.steps} 步，{stage.builds} 次构建（从头构建 {len(stage.references)} 次），种子 {SEED}"
+    )
+    assert not finds, "\n\n".join(finds)
