@@ -29,11 +29,13 @@ def _files(patterns: Iterable[str]) -> list[Path]:
     )
 
 
-def mirror(stage: Path) -> None:
-    """让 `stage` 里恰好是 `sources`，只写内容变了的；画廊生成的页面留着。"""
+def mirror(stage: Path) -> dict[str, str]:
+    """让 `stage` 里恰好是 `sources`，只写内容变了的；画廊生成的页面留着。返回抄下的 {文件: SHA-256}。"""
     wanted = sources()
+    found = {}
     for path in wanted:
         copy, content = stage / path, path.read_bytes()
+        found[str(path)] = hashlib.sha256(content).hexdigest()
         if copy.is_symlink() or not copy.is_file() or copy.read_bytes() != content:
             remove(copy)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -42,14 +44,28 @@ def mirror(stage: Path) -> None:
         name = path.relative_to(stage)
         if path.is_file() and name not in wanted and not name.is_relative_to("docs/tutorials") and path.suffix != ".mo":
             path.unlink()
+    return found
 
 
-def digests() -> tuple[dict[str, str], str]:
-    """({要抄的文件: SHA-256}, 其余文件合起来的 SHA-256)。"""
-    machinery = hashlib.sha256()
+def digests() -> dict[str, str]:
+    """{要抄的文件: SHA-256}。"""
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources()}
+
+
+def machinery() -> str:
+    """其余文件合起来的 SHA-256。"""
+    found = hashlib.sha256()
     for path in _files(MACHINERY):
-        machinery.update(str(path).encode() + b"\0" + path.read_bytes())
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources()}, machinery.hexdigest()
+        found.update(str(path).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def folder(path: Path) -> None:
+    """让 `path` 是一个文件夹，它上面的几层（从 ``build`` 往下）也是；不是的，链接也好、文件也好，换掉。"""
+    for one in [*reversed(path.parents[:-2]), path]:
+        if one.is_symlink() or not one.is_dir():
+            remove(one)
+            one.mkdir()
 
 
 def remove(path: Path) -> None:

@@ -54,11 +54,11 @@ ENVIRONMENT = {
     "SOURCE_DATE_EPOCH": ["1700000000", "1600000000", "abc"],
     "umask": ["022", "077", "000"],
     **{name: [None, "1"] for name in ("NO_COLOR", "FORCE_COLOR", "PYTHONDEVMODE", "CI", "READTHEDOCS", "COLUMNS")},
-    **{name: [None, "/nowhere"] for name in ("TMPDIR", "MPLCONFIGDIR", "PATH", "GIT_DIR", "MATPLOTLIBRC", "XDG_CACHE_HOME")},
+    **{name: [None, "/proc/nowhere"] for name in ("TMPDIR", "MPLCONFIGDIR", "PATH", "GIT_DIR", "MATPLOTLIBRC", "XDG_CACHE_HOME")},
     "PYTHONOPTIMIZE": [None, "1", "2"], "PYTHONHASHSEED": [None, "3"], "PYTHONUTF8": [None, "0"],
     "PYTHONWARNINGS": [None, "error"], "PYTHONIOENCODING": [None, "ascii", "gbk"], "PYTHONDONTWRITEBYTECODE": [None, "1"],
     "LC_ALL": [None, "C", "zh_CN.UTF-8", "nonsense"], "LANG": [None, "de_DE.UTF-8"], "LANGUAGE": [None, "de"],
-    "TZ": [None, "Asia/Shanghai", "XYZ+25:99"], "HOME": [None, "", "/nowhere"], "COLUMNS": [None, "abc", "20"],
+    "TZ": [None, "Asia/Shanghai", "XYZ+25:99"], "HOME": [None, "", "/proc/nowhere"], "COLUMNS": [None, "abc", "20"],
     "OMP_NUM_THREADS": [None, "abc"], "MPLBACKEND": [None, "nonsense"], "TERM": [None, "dumb"],
 }  # fmt: skip
 FOLDERS = ["html", "work", "work/html", "doctrees", "doctrees/html", "stage", "stage/html", "stage/html/docs", "outputs",
