@@ -7,6 +7,7 @@
 import fcntl
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import tempfile
@@ -159,8 +160,11 @@ def place(
 
 
 def _forget_stale(app: Sphinx, name: str, record: reuse.Record | None) -> None:
-    """Sphinx-Gallery 只看脚本的 md5：结果换过的，让它重新写那一页。"""
+    """Sphinx-Gallery 只看脚本的 md5：结果换过的，让它重新写那一页，从前的图一张也不留。"""
     page = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], name)
     written = page.with_suffix(".key")
     if record is None or not written.is_file() or written.read_text("utf-8") != record.key:
         page.with_suffix(".py.md5").unlink(missing_ok=True)
+        for path in (page.parent / "images").rglob(f"sphx_glr_{name}_*"):
+            if re.match(r"(\d{3}|thumb)\b", path.name.removeprefix(f"sphx_glr_{name}_").replace("_", " ")):
+                path.unlink()
