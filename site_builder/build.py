@@ -59,6 +59,8 @@ def build(mode: str = "html", clean: bool = False) -> None:
         if mode == "html":  # 预览不执行，丢掉了就看不到输出
             stage.remove(BUILD / "outputs")
             stage.folder(BUILD / "outputs")
+    if wrong := stage.not_text():
+        raise BuildError(f"这些文件不是 UTF-8，另存一次：{'、'.join(wrong)}。build/html 没有动。")
     cache.prepare(now)
     run_sphinx(cache, "linkcheck" if mode == "linkcheck" else "html", {} if mode == "html" else {"plot_gallery": "0"})
     if mode == "linkcheck":
@@ -127,7 +129,10 @@ def execute_shard(number: int, total: int) -> None:
 
 def settings(root: Path) -> dict[str, Any]:
     """`root` 里 conf.py 的设置。"""
-    return runpy.run_path(str(root / "conf.py"))
+    try:
+        return runpy.run_path(str(root / "conf.py"))
+    except Exception as error:
+        raise BuildError(f"conf.py 读不了：{type(error).__name__}: {error}。build/html 没有动。") from error
 
 
 def pages(root: Path) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 PATTERNS = ["conf.py", "docs/**/*", "examples/*", "site_builder/data/cifar10_from_npm.py"]
 #: 不在其中、但决定网站是什么样的文件。
 MACHINERY = ["site_builder/**/*.py", "site_builder/node/package-lock.json"]
+TEXT = {".md", ".py", ".rst", ".html", ".css", ".js", ".txt", ".svg"}
 LEFT_OUT = {"__pycache__", "data", "tutorials", "node_modules", ".ipynb_checkpoints"}
 
 
@@ -44,6 +45,19 @@ def mirror(stage: Path) -> dict[str, str]:
         name = path.relative_to(stage)
         if path.is_file() and name not in wanted and not name.is_relative_to("docs/tutorials") and path.suffix != ".mo":
             path.unlink()
+    return found
+
+
+def not_text() -> list[str]:
+    """不是 UTF-8 的源文件，和坏在第几行。"""
+    found = []
+    for path in sources():
+        if path.suffix in TEXT:
+            try:
+                path.read_bytes().decode()
+            except UnicodeDecodeError as error:
+                line = error.object.count(b"\n", 0, error.start) + 1
+                found.append(f"{path} 第 {line} 行")
     return found
 
 

@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def execute(app: Sphinx) -> None:
         problems = dict(zip(wanted, found, strict=True))
         for name, found in problems.items():
             for line, text in found:
-                log.warning("示例 examples/%s.py 第 %s 行：%s", name, line, text)
+                log.warning("示例 examples/%s.py%s：%s", name, f" 第 {line} 行" if line else "", text)
     records = {name: reuse.load(name) for name in config.tutorials if _current(name, keys[name])}
     patches.replay(lambda blocks, variables: place(records, blocks, variables))
     for name in config.tutorials:
@@ -134,7 +135,7 @@ def _ended(folder: Path, code: int | None, seconds: int) -> tuple[int, str]:
     if code is None:
         why = f"跑了 {seconds} 秒还没有结束，也叫不停，进程已被结束"
     elif code < 0:
-        why = f"执行它的进程被信号 {-code} 结束了，多半是内存不够"
+        why = f"执行它的进程被信号 {-code} 结束了" + ("，多半是内存不够" if code == -signal.SIGKILL else "")
     else:
         why = f"执行它的进程自己退出了（退出码 {code}）"
     return line, f"{why}。{said}"

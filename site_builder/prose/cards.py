@@ -33,6 +33,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from site_builder import store
+from site_builder.outputs import faults
 from site_builder.processes import Child
 from site_builder.store import Card, Part
 
@@ -138,6 +139,8 @@ def execute(app: Sphinx, env: BuildEnvironment) -> list[str]:
     results = runner.results()
     for key_, (docname, _) in wanted.items():
         output, error, line = results[key_]
+        if not error and (wrong := faults(output)):
+            error, line = "；".join(wrong), wanted[key_][1][-1].line
         if error:
             log.warning("卡片没能执行：%s", error, location=(docname, line))
         else:

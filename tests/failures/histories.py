@@ -265,6 +265,8 @@ class Stage:
         # Python 自己还没有启动好，轮不到构建说话
         early = code == -signal.Signals[name] or ("KeyboardInterrupt" in text and "==" not in text)
         early = early and ("Traceback" in text or not text.strip())
+        if code < 0 and text.strip().rpartition("\n")[2].startswith(("== 完成", "== 没有改动")):
+            code = 0  # 已经做完，Python 正在收拾
         self.check((-signal.SIGKILL if early else code, text), mode, before, harsh=True)
 
     def edit_at(self, pattern, number, step):
