@@ -20,6 +20,7 @@ import runpy
 import shutil
 import signal
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from site_builder.cache import BUILD, Cache
 #: 磁盘剩下不到这么多 MB，构建失败多半就是因为它。
 FULL = 20
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+PYTHON_KEPT = {"PYTHONUTF8", "PYTHONPATH", "PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"}
 NOT_PUBLISHED = {"_sources", ".buildinfo", "objects.inv", "sg_execution_times.html"}
 
 
@@ -77,12 +79,13 @@ def build(mode: str = "html", clean: bool = False) -> None:
 
 def run_sphinx(cache: Cache, builder: str, overrides: dict[str, Any]) -> None:
     """在这个进程里运行 Sphinx；有一条警告就算失败，抛出 BuildError。"""
+    os.environ |= processes.ENVIRONMENT
+    time.tzset()
     # 导入它们要零点几秒：先接管信号，没有改动时也用不着
     from sphinx.application import Sphinx
     from sphinx.util.console import color_terminal, nocolor
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-    os.environ |= processes.ENVIRONMENT
     if not color_terminal():
         nocolor()
     print(f"== {'检查链接' if builder == 'linkcheck' else '构建网站（第一次要执行全部示例，需要几分钟）'}", flush=True)
@@ -233,7 +236,16 @@ def interrupted(signum: int, frame: Any) -> NoReturn:
     raise Interrupted
 
 
+def start_afresh() -> None:
+    """读者给 Python 的开关（PYTHONWARNINGS、PYTHONIOENCODING……）都不要，路径、文件和屏幕上的话都用 UTF-8：不是这样就重来。"""
+    unwanted = [name for name in os.environ if name.startswith("PYTHON") and name not in PYTHON_KEPT]
+    if unwanted or not sys.flags.utf8_mode:
+        kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**kept, "PYTHONUTF8": "1"})
+
+
 def main() -> None:
+    start_afresh()
     parser = argparse.ArgumentParser(description="构建网站")
     parser.add_argument("--clean", action="store_true", help="丢掉缓存，从头构建")
     parser.add_argument("--mode", choices=["html", "preview", "linkcheck"], default="html", help="构建哪一种")

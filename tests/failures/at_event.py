@@ -2,7 +2,7 @@
 
 用法：python at_event.py '{"pattern": "build/", "number": 3, "action": "SIGTERM", "files": {}}' [构建的选项]
 
-数的是路径里有 `pattern` 的操作（打开、改名、删除、建文件夹）。`action` 是信号的名字，或错误的名字（ENOSPC，只算写的操作），
+数的是“操作 路径”里有 `pattern` 的（例如 ``os.rename build/html``）：打开、改名、删除、建文件夹。`action` 是信号的名字，或错误的名字（ENOSPC，只算写的操作），
 或 ``edit``（写下 `files`，null 表示删去）。第几次是定数，所以打断在哪里可以重演，不像按秒数打断。
 """
 
@@ -57,7 +57,7 @@ def watch(pattern, number, action, files):
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             return
-        if any(pattern in path for path in paths(arguments)):
+        if any(pattern in f"{event} {path}" for path in paths(arguments)):
             count += 1
             if count == number:
                 act(action, files)
@@ -66,6 +66,10 @@ def watch(pattern, number, action, files):
 
 
 if __name__ == "__main__":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if not sys.flags.utf8_mode or kept.keys() | {"PYTHONUTF8"} != os.environ.keys():
+        # 构建自己也会这样重来一次，那时钩子就没有了
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**kept, "PYTHONUTF8": "1"})
     plan = json.loads(sys.argv[1])
     sys.path[0] = os.getcwd()
     sys.argv = ["site_builder.build", *sys.argv[2:]]

@@ -81,7 +81,7 @@ class Stage:
         shutil.copytree(self.live, self.base, symlinks=True)
 
     def reset(self):
-        self.sources, self.environment = Sources(self.live), {}
+        self.sources, self.environment, self.was_aside = Sources(self.live), {}, False
 
     def play(self, steps):
         """从起点演一段历史，末尾总要再构建一次。"""
@@ -106,13 +106,15 @@ class Stage:
             case "build":
                 self.build()
             case "run":
-                self.check(self.finish(self.start(rest[0])), rest[0])
+                before = self.published()
+                self.check(self.finish(self.start(rest[0])), rest[0], before)
             case "environment":
                 self.environment[rest[0]] = rest[1]
             case "damage":
                 Damage(self.live, self.elsewhere).file(*rest)
             case "replace":
                 Damage(self.live, self.elsewhere).folder(*rest)
+                self.was_aside = self.aside()
             case "signal":
                 self.interrupt(*rest)
             case "together":
@@ -198,11 +200,14 @@ class Stage:
 
     # -- 那一件事 ---------------------------------------------------------------
 
-    def published(self):
-        """发布的网站；在两步改名之间被打断的，是放在一旁的那一份。"""
+    def aside(self):
+        """发布的网站放在一旁：上一次在两步改名之间被 kill -9。"""
         build = self.live / "build"
-        aside = os.path.lexists(build / ".html-old") and not os.path.lexists(build / "html")
-        return listing(build / (".html-old" if aside else "html"))
+        return os.path.lexists(build / ".html-old") and not os.path.lexists(build / "html")
+
+    def published(self):
+        """发布的网站；放在一旁的也算。"""
+        return listing(self.live / "build" / (".html-old" if self.aside() else "html"))
 
     def build(self):
         before = self.published()
@@ -212,7 +217,10 @@ class Stage:
         """`harsh`：这一次有人捣乱，失败是应该的；`together`：还有一次构建同时在进行。"""
         self.settle()
         code, text = ended
-        after = self.published()
+        after, was_aside = self.published(), self.was_aside
+        self.was_aside = self.aside()
+        if self.was_aside and not was_aside and code != -signal.SIGKILL:
+            raise Find(f"发布的网站不在了：\n{text[-3000:]}")
         say = text[-3000:]
         if mode == "serve":
             return

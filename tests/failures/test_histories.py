@@ -15,6 +15,12 @@ from history_steps import draw
 
 SECONDS = float(os.environ.get("HISTORIES_SECONDS", "60"))
 SEED = os.environ.get("HISTORIES_SEED", "1")
+#: 有的值不像话，网站都该一样。
+ODD = {
+    "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "TMPDIR": "/proc/nowhere", "HOME": "/proc/nowhere", "COLUMNS": "abc",
+    "NO_COLOR": "1", "TZ": "XYZ+25:99", "PYTHONUTF8": "0", "PYTHONOPTIMIZE": "2", "PYTHONHASHSEED": "3", "umask": "077",
+    "OMP_NUM_THREADS": "abc", "MPLBACKEND": "nonsense", "LANGUAGE": "de", "PYTHONWARNINGS": "error",
+}  # fmt: skip
 #: 找到过的，已经修好：名字 -> 最短的历史。
 KEPT = {
     "记录变成了文件夹": [("damage", "html.json", "folder", 17)],
@@ -23,6 +29,31 @@ KEPT = {
     "发布的文件成了链接": [("damage", "html", "link", 562)],
     "阅读时间数进了排版程序的话": [("title", "examples/second.py", 1)],
     "不再画图，缩略图还在": [("code", "examples/second.py", 6)],
+    **{
+        f"发布到一半 {name} {pattern}": [
+            ("text", "docs/more.md", 1),
+            ("at", pattern, 1, name, ""),
+            ("text", "docs/more.md", 2),
+        ]
+        for name in ("SIGTERM", "SIGINT", "SIGKILL")
+        for pattern in (
+            "os.mkdir build/.html-new",
+            "os.rename build/html",
+            "os.rename build/.html-new",
+            "os.scandir build/.html-old",
+        )
+    },
+    "古怪的环境": [
+        *(("environment", name, value) for name, value in ODD.items()),
+        ("run", "--clean"),
+        ("code", "examples/first.py", 6),
+    ],
+    "不像话的时区": [("environment", "TZ", "XYZ+25:99"), ("run", "--clean")],
+    "没有 HOME": [
+        ("environment", "HOME", None),
+        ("environment", "PATH", "/proc/nowhere"),
+        ("code", "examples/first.py", 1),
+    ],
     "一份示例里有错": [("order", "conf.py"), ("code", "examples/second.py", 10), ("run", "--shard 1/2")],
 }
 
