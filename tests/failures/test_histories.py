@@ -87,7 +87,7 @@ def test_random_histories(stage):
             print(f"\n== 第 {number} 段历史（种子 {SEED}）：{steps}", flush=True)
             traceback.print_exc()
             raise
-        if number % 20 == 0:
+        if number % 10 == 0:
             print(
                 f"== {spent:.0f} 秒：{number} 段，{stage.steps} 步，{stage.builds} 次构建，{len(finds)} 个", flush=True
             )
