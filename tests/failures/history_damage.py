@@ -12,9 +12,11 @@ class Damage:
         self.build, self.elsewhere = folder / "build", elsewhere
 
     def file(self, where, how, number):
-        """弄坏 ``build`` 里的一个文件。"""
+        """弄坏 ``build`` 里的一个文件；`number` 是第几个，或者文件名的末尾。"""
         root = self.build / where
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+        if isinstance(number, str):
+            files, number = [path for path in files if path.as_posix().endswith(number)], len(number)
         if not files:
             return
         path = files[number % len(files)]

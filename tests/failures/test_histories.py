@@ -28,6 +28,12 @@ KEPT = {
     "刚换下的是文件": [("replace", ".html-old", "file"), ("order", "conf.py")],
     "发布的文件成了链接": [("damage", "html", "link", 562)],
     "阅读时间数进了排版程序的话": [("title", "examples/second.py", 1)],
+    "邻页的开头过时": [("text", "examples/second.py", 2)],
+    "排好的网页空了": [("damage", "work/html", "empty", "more.html"), ("text", "docs/deep/page.md", 1)],
+    "生成的页面改了": [("damage", "stage/html", "flip", "tutorials/first.rst"), ("text", "docs/more.md", 1)],
+    "读过的页面改了": [("damage", "doctrees/html", "truncate", "other.doctree"), ("title", "docs/more.md", 1)],
+    "记录里的输出改了": [("damage", "outputs", "flip", "first/record.json"), ("text", "docs/more.md", 1)],
+    "换进来的旧文件": [("text", "docs/more.md", 1), ("build",), ("restore", "docs/more.md", 0, 5)],
     "不再画图，缩略图还在": [("code", "examples/second.py", 6)],
     **{
         f"发布到一半 {name} {pattern}": [
