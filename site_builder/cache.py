@@ -10,8 +10,8 @@
 ``html/`` ``preview/``    发布的网站
 ========================  ==================================================================
 
-Sphinx 的缓存只在上一次构建成功、此后只改了页面和示例的文字时沿用；别的一变（设置、扩展、模板、样式、依赖、提交），
-或者上一次失败、被打断，就从头排版。示例的结果另有自己的条件，从头排版也不必重新执行。
+Sphinx 的缓存只在上一次构建成功、此后只改了页面和示例的文字时沿用，而且还是当时的字节；别的一变（设置、扩展、模板、
+样式、依赖、提交），或者上一次失败、被打断，就从头排版。示例的结果另有自己的条件，从头排版也不必重新执行。
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from site_builder import provenance, stage
 
 BUILD = Path("build")
 DATA = Path("examples/data/source.json")
+PAGES = (".md", ".py", ".rst")
 ADDRESSES = ("SITE_URL", "REPO_URL", "SOURCE_DATE_EPOCH")
 
 
@@ -34,12 +35,18 @@ ADDRESSES = ("SITE_URL", "REPO_URL", "SOURCE_DATE_EPOCH")
 class State:
     """一次成功的构建。"""
 
-    #: 页面和示例：{文件: SHA-256}。
-    pages: dict[str, str]
+    #: 抄下的源文件：{文件: SHA-256}。
+    files: dict[str, str]
     #: 别的一切，合成一个 SHA-256。
     rest: str
     #: 发布了什么：{文件: SHA-256}。
     published: dict[str, str]
+    #: Sphinx 的缓存，合成一个 SHA-256。
+    caches: str
+
+    def apart(self) -> dict[str, str]:
+        """页面和示例以外的源文件：一变就从头排版。"""
+        return {name: found for name, found in self.files.items() if not (name.endswith(PAGES) and "/" in name)}
 
 
 class Cache:
@@ -52,16 +59,13 @@ class Cache:
 
     def now(self) -> State:
         """现在的源文件。"""
-        files, machinery = stage.digests()
-        pages = {name: found for name, found in files.items() if name.endswith((".md", ".py", ".rst")) and "/" in name}
-        rest = hashlib.sha256(json.dumps(sorted(files.items() - pages.items())).encode())
-        rest.update(machinery.encode())
+        files, rest = stage.digests(), hashlib.sha256(stage.machinery().encode())
         rest.update(f"{sys.version} {platform.machine()} {provenance.commit(Path())}".encode())
         for name in sorted(f"{found.metadata['Name']}=={found.version}" for found in distributions()):
             rest.update(name.encode())
         rest.update(DATA.read_bytes() if DATA.is_file() else b"")
         rest.update(json.dumps([os.environ.get(name, "") for name in ADDRESSES]).encode())
-        return State(pages, rest.hexdigest(), {})
+        return State(files, rest.hexdigest(), {}, "")
 
     def last(self) -> State | None:
         """上一次成功的构建；没有，或者它后来失败过，就是 None。"""
@@ -75,33 +79,48 @@ class Cache:
         last = self.last()
         return (
             last is not None
-            and (last.pages, last.rest) == (now.pages, now.rest)
+            and (last.files, last.rest) == (now.files, now.rest)
             and last.published == listing(self.output)
         )
 
     def prepare(self, now: State) -> None:
         """备好源文件；Sphinx 的缓存能用就留着，不能用就丢掉。构建成功以前，不再有“上一次”。"""
         last = self.last()
-        self.record.unlink(missing_ok=True)
-        gone = last is None or last.rest != now.rest or last.pages.keys() != now.pages.keys()
+        stage.remove(self.record)
+        if last is None or not self._usable(last, now):
+            self._forget()
         for folder in (self.stage, self.doctrees, self.work):
-            if gone or folder.is_symlink() or not folder.is_dir():
-                stage.remove(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-        stage.mirror(self.stage)
+            stage.folder(folder)
+        copied = stage.mirror(self.stage)
+        if copied != now.files:  # 抄的时候又改了：以抄下的为准，别的缓存不再可靠
+            self._forget()
+            now.files = stage.mirror(self.stage)
 
-    def succeed(self, now: State) -> None:
-        """记下这次成功的构建。"""
-        now.published = listing(self.output)
+    def _usable(self, last: State, now: State) -> bool:
+        same = (last.rest, last.files.keys(), last.apart()) == (now.rest, now.files.keys(), now.apart())
+        return same and last.caches == self._caches()
+
+    def _forget(self) -> None:
+        for folder in (self.stage, self.doctrees, self.work):
+            stage.remove(folder)
+            stage.folder(folder)
+
+    def _caches(self) -> str:
+        found = [listing(folder) for folder in (self.stage, self.doctrees, self.work)]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+    def succeed(self, now: State, published: Path) -> None:
+        """记下这次成功的构建；`published` 是就要换上的网站。"""
+        now.published, now.caches = listing(published), self._caches()
         self.record.write_text(json.dumps(asdict(now)), "utf-8")
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """一个文件夹里的全部文件：{相对路径: SHA-256}；不是文件夹（或者是链接）就是空的。"""
+    """一个文件夹里的全部文件：{相对路径: SHA-256}，链接只记名字；不是文件夹（或者是链接）就是空的。"""
     if folder.is_symlink():
         return {}
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): "" if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_symlink() or path.is_file()
     }

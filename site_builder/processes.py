@@ -13,14 +13,18 @@ import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import Any, ClassVar
 
 #: 子进程由这个环境变量得知读端的描述符；它再起的进程由 `MARK` 认出来，换了进程组也一样。
 PIPE = "SITE_BUILDER_PIPE"
 MARK = "SITE_BUILDER_MARK"
-#: 子进程里 Python 的开关和线程数都由这里定，不随读者的环境变。
-ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-_DROPPED = ("PYTHON", "TORCH", "OMP_", "MKL_", "KMP_", "MPL", "NUMPY", "CUBLAS", "PL_")
+#: 子进程的环境由这里定：语言、时区、线程数、Python 的开关，都不随读者的环境变。
+ENVIRONMENT = {
+    "PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg",
+    "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "TZ": "UTC",
+}  # fmt: skip
+#: 只留下这些：找得到程序、库、主目录和临时文件夹。
+_KEPT = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE")
 
 
 class Child:
@@ -32,15 +36,15 @@ class Child:
     inherited: tuple[int, ...] = ()
     running: ClassVar[set["Child"]] = set()
 
-    def __init__(self, command: Sequence[str], output: IO[str], cwd: Path | None = None) -> None:
+    def __init__(self, command: Sequence[str], **streams: Any) -> None:
         self.mark = uuid.uuid4().hex
         read, self._write = os.pipe()
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
+        environment = {name: value for name, value in os.environ.items() if name in _KEPT}
         environment |= {**ENVIRONMENT, PIPE: str(read), MARK: self.mark}
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-s", *command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=environment, cwd=cwd, pass_fds=(read, *self.inherited), start_new_session=True,
+                [sys.executable, "-s", *command], **{"stdin": subprocess.DEVNULL, **streams},
+                env=environment, pass_fds=(read, *self.inherited), start_new_session=True,
             )  # fmt: skip
         finally:
             os.close(read)

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 #: 数据的来历，site_builder.data.prepare 写下。
 DATA = Path("examples/data/source.json")
@@ -84,6 +85,6 @@ def commit(folder: Path) -> str:
     return number.strip() + ("（另有未提交的改动）" if changed.strip() else "")
 
 
-def newest_page(app: Sphinx, docnames: Iterable[str] | None = None) -> int:
+def newest_page(app: "Sphinx", docnames: Iterable[str] | None = None) -> int:
     """这些页（缺省是全部）里最近写成的那一页的时刻（纳秒）：由它们做成的东西若比它还新，就不必再做。"""
     return max(Path(app.outdir, f"{name}.html").stat().st_mtime_ns for name in docnames or app.env.all_docs)

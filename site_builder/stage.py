@@ -14,6 +14,7 @@ from pathlib import Path
 PATTERNS = ["conf.py", "docs/**/*", "examples/*", "site_builder/data/cifar10_from_npm.py"]
 #: 不在其中、但决定网站是什么样的文件。
 MACHINERY = ["site_builder/**/*.py", "site_builder/node/package-lock.json"]
+TEXT = {".md", ".py", ".rst", ".html", ".css", ".js", ".txt", ".svg"}
 LEFT_OUT = {"__pycache__", "data", "tutorials", "node_modules", ".ipynb_checkpoints"}
 
 
@@ -29,11 +30,13 @@ def _files(patterns: Iterable[str]) -> list[Path]:
     )
 
 
-def mirror(stage: Path) -> None:
-    """让 `stage` 里恰好是 `sources`，只写内容变了的；画廊生成的页面留着。"""
+def mirror(stage: Path) -> dict[str, str]:
+    """让 `stage` 里恰好是 `sources`，只写内容变了的；画廊生成的页面留着。返回抄下的 {文件: SHA-256}。"""
     wanted = sources()
+    found = {}
     for path in wanted:
         copy, content = stage / path, path.read_bytes()
+        found[str(path)] = hashlib.sha256(content).hexdigest()
         if copy.is_symlink() or not copy.is_file() or copy.read_bytes() != content:
             remove(copy)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -42,14 +45,41 @@ def mirror(stage: Path) -> None:
         name = path.relative_to(stage)
         if path.is_file() and name not in wanted and not name.is_relative_to("docs/tutorials") and path.suffix != ".mo":
             path.unlink()
+    return found
 
 
-def digests() -> tuple[dict[str, str], str]:
-    """({要抄的文件: SHA-256}, 其余文件合起来的 SHA-256)。"""
-    machinery = hashlib.sha256()
+def not_text() -> list[str]:
+    """不是 UTF-8 的源文件，和坏在第几行。"""
+    found = []
+    for path in sources():
+        if path.suffix in TEXT:
+            try:
+                path.read_bytes().decode()
+            except UnicodeDecodeError as error:
+                line = error.object.count(b"\n", 0, error.start) + 1
+                found.append(f"{path} 第 {line} 行")
+    return found
+
+
+def digests() -> dict[str, str]:
+    """{要抄的文件: SHA-256}。"""
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources()}
+
+
+def machinery() -> str:
+    """其余文件合起来的 SHA-256。"""
+    found = hashlib.sha256()
     for path in _files(MACHINERY):
-        machinery.update(str(path).encode() + b"\0" + path.read_bytes())
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources()}, machinery.hexdigest()
+        found.update(str(path).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def folder(path: Path) -> None:
+    """让 `path` 是一个文件夹，它上面的几层（从 ``build`` 往下）也是；不是的，链接也好、文件也好，换掉。"""
+    for one in [*reversed(path.parents[:-2]), path]:
+        if one.is_symlink() or not one.is_dir():
+            remove(one)
+            one.mkdir()
 
 
 def remove(path: Path) -> None:

@@ -73,8 +73,8 @@ class Results:
 
     formulas: dict[Formula, str] = field(default_factory=dict)
     cards: dict[tuple[str, ...], str] = field(default_factory=dict)
-    #: 全站的次序：(页名, 是不是教程, 标题)，首页不在内（look.navigation）。
-    order: list[tuple[str, bool, str]] = field(default_factory=list)
+    #: 全站的次序：(页名, 是不是教程, 标题, 开头)，首页不在内（look.navigation）。
+    order: list[tuple[str, bool, str, Lead | None]] = field(default_factory=list)
     #: 互动图的脚本和数据的摘要（explorables）。
     explorables: str = ""
 

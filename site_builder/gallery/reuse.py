@@ -18,9 +18,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from sphinx.errors import ExtensionError
 from sphinx_gallery import py_source_parser
 
-from site_builder import palette
+from site_builder import outputs, palette, processes, stage
 
 FOLDER = Path("build/outputs")
 DATA = Path("examples/data/source.json")
@@ -57,6 +58,7 @@ def surroundings(gallery_conf: dict[str, Any]) -> str:
     """示例之外，输出还取决于什么。"""
     rooms = Path(__file__).parent, Path(__file__).parents[1] / "explorables"
     own = [path for room in rooms for path in sorted(room.glob("*.py")) if path.stem not in ONLY_PAGES]
+    own += [Path(str(module.__file__)) for module in (outputs, palette, processes)]
     settings = {name: repr(gallery_conf.get(name)) for name in ("image_srcset", "capture_repr")}
     parts = [
         *(path.read_text("utf-8") for path in own),
@@ -81,11 +83,29 @@ def load(name: str) -> Record | None:
     """存下的结果；没有，或者图不是当时的字节，就是 None。"""
     folder = FOLDER / name
     try:
-        record = Record(**json.loads((folder / "record.json").read_text("utf-8")))
-        whole = record.figures == figures(folder / "images")
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = json.loads((folder / "record.json").read_text("utf-8"))
+        whole = found.pop("digest") == _digest(found)
+        record = Record(**found)
+        whole = whole and record.figures == figures(folder / "images")
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
     return record if whole else None
+
+
+def _digest(record: dict[str, Any]) -> str:
+    """记录自己的摘要：存下以后动过一个字，就不再可信。"""
+    return digest(json.dumps(record, sort_keys=True).encode())
+
+
+def place_figures(name: str, record: Record, folder: Path) -> None:
+    """把图放进 `folder`；记录读进来以后图又换过，抛出 ExtensionError。"""
+    folder.mkdir(exist_ok=True)
+    for figure, wanted in record.figures.items():
+        path = FOLDER / name / "images" / figure
+        content = path.read_bytes() if path.is_file() else b""
+        if digest(content) != wanted:
+            raise ExtensionError(f"{path} 在构建时变了：再运行一次。")
+        (folder / figure).write_bytes(content)
 
 
 def figures(folder: Path) -> dict[str, str]:
@@ -96,15 +116,17 @@ def figures(folder: Path) -> dict[str, str]:
 def save(name: str, record: Record, images: Path) -> None:
     """换上新的结果：写全了才换。`images` 是图所在的文件夹，会被移走。"""
     new = FOLDER / f".{name}-new"
-    shutil.rmtree(new, ignore_errors=True)
+    stage.remove(new)
     new.mkdir(parents=True)
     images.mkdir(exist_ok=True)
     shutil.move(images, new / "images")
-    (new / "record.json").write_text(json.dumps(asdict(record), ensure_ascii=False), "utf-8")
+    found = asdict(record)
+    found["digest"] = _digest(json.loads(json.dumps(found)))
+    (new / "record.json").write_text(json.dumps(found, ensure_ascii=False), "utf-8")
     discard(name)
     os.replace(new, FOLDER / name)
 
 
 def discard(name: str) -> None:
     """丢掉存下的结果。"""
-    shutil.rmtree(FOLDER / name, ignore_errors=True)
+    stage.remove(FOLDER / name)

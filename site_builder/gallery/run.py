@@ -7,7 +7,9 @@
 import fcntl
 import json
 import pickle
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from site_builder import stage
 from site_builder.gallery import patches, reuse
 from site_builder.processes import Child, end_all
 
@@ -42,7 +44,7 @@ def execute(app: Sphinx) -> None:
             wanted.sort(key=lambda name: name not in config.execute_first)
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 try:
-                    found = list(pool.map(lambda name: _run(app, name, sources, keys[name]), wanted))
+                    found = list(pool.map(lambda name: _run(app, name, sources, keys[name], around), wanted))
                 except BaseException:  # 被打断：不等示例跑完
                     pool.shutdown(wait=False, cancel_futures=True)
                     end_all()
@@ -50,9 +52,7 @@ def execute(app: Sphinx) -> None:
         problems = dict(zip(wanted, found, strict=True))
         for name, found in problems.items():
             for line, text in found:
-                log.warning("示例 examples/%s.py 第 %s 行：%s", name, line, text)
-        if config.execute_only and any(problems.values()):
-            raise ExtensionError("有的示例没有执行成。")
+                log.warning("示例 examples/%s.py%s：%s", name, f" 第 {line} 行" if line else "", text)
     records = {name: reuse.load(name) for name in config.tutorials if _current(name, keys[name])}
     patches.replay(lambda blocks, variables: place(records, blocks, variables))
     for name in config.tutorials:
@@ -67,13 +67,13 @@ def _current(name: str, key: str) -> bool:
 @contextmanager
 def _alone() -> Iterator[None]:
     """实时预览和构建可能同时要执行：一个一个来。"""
-    reuse.FOLDER.mkdir(parents=True, exist_ok=True)
+    stage.folder(reuse.FOLDER)
     with open(reuse.FOLDER / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _run(app: Sphinx, name: str, sources: Path, key: str) -> list[tuple[int, str]]:
+def _run(app: Sphinx, name: str, sources: Path, key: str, around: str) -> list[tuple[int, str]]:
     """在新的进程里执行一个示例，存下结果；返回 [(行号, 问题), ...]，没有问题就是空的。"""
     with tempfile.TemporaryDirectory(prefix="site-builder-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch).resolve()
@@ -89,7 +89,7 @@ def _run(app: Sphinx, name: str, sources: Path, key: str) -> list[tuple[int, str
         }
         (folder / "request.pickle").write_bytes(pickle.dumps(request))
         with open(folder / "log", "w", encoding="utf-8", errors="replace") as output:
-            child = Child(["-m", "site_builder.gallery.worker", str(folder)], output)
+            child = Child(["-m", "site_builder.gallery.worker", str(folder)], stdout=output, stderr=output)
             try:
                 code: int | None = child.wait(app.config.example_seconds + GRACE)
             except subprocess.TimeoutExpired:
@@ -103,6 +103,8 @@ def _run(app: Sphinx, name: str, sources: Path, key: str) -> list[tuple[int, str
             return [(result["line"], result["error"].strip())]
         if result["problems"]:
             return [(line, text) for line, text in result["problems"]]
+        if reuse.surroundings(app.config.sphinx_gallery_conf) != around:
+            return [(0, "执行的时候，画廊的代码、颜色、依赖或数据变了：再运行一次")]
         images = folder / "docs" / app.config.sphinx_gallery_conf["gallery_dirs"] / "images"
         shutil.rmtree(images / "thumb")
         record = reuse.Record(
@@ -133,7 +135,7 @@ def _ended(folder: Path, code: int | None, seconds: int) -> tuple[int, str]:
     if code is None:
         why = f"跑了 {seconds} 秒还没有结束，也叫不停，进程已被结束"
     elif code < 0:
-        why = f"执行它的进程被信号 {-code} 结束了，多半是内存不够"
+        why = f"执行它的进程被信号 {-code} 结束了" + ("，多半是内存不够" if code == -signal.SIGKILL else "")
     else:
         why = f"执行它的进程自己退出了（退出码 {code}）"
     return line, f"{why}。{said}"
@@ -147,9 +149,7 @@ def place(
     record = records.get(page.stem)
     if record is None:
         return None
-    (page.parent / "images").mkdir(exist_ok=True)
-    for name in record.figures:
-        shutil.copyfile(reuse.FOLDER / page.stem / "images" / name, page.parent / "images" / name)
+    reuse.place_figures(page.stem, record, page.parent / "images")
     page.with_suffix(".codeobj.json").write_text(json.dumps(record.objects), "utf-8")
     page.with_suffix(".handed.json").write_text(json.dumps(record.handed, ensure_ascii=False), "utf-8")
     page.with_suffix(".explorables.json").write_text(json.dumps(record.explorables, ensure_ascii=False), "utf-8")
@@ -161,8 +161,11 @@ def place(
 
 
 def _forget_stale(app: Sphinx, name: str, record: reuse.Record | None) -> None:
-    """Sphinx-Gallery 只看脚本的 md5：结果换过的，让它重新写那一页。"""
+    """Sphinx-Gallery 只看脚本的 md5：结果换过的，让它重新写那一页，从前的图一张也不留。"""
     page = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], name)
     written = page.with_suffix(".key")
     if record is None or not written.is_file() or written.read_text("utf-8") != record.key:
         page.with_suffix(".py.md5").unlink(missing_ok=True)
+        for path in (page.parent / "images").rglob(f"sphx_glr_{name}_*"):
+            if re.match(r"(\d{3}|thumb)\b", path.name.removeprefix(f"sphx_glr_{name}_").replace("_", " ")):
+                path.unlink()

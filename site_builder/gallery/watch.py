@@ -5,13 +5,9 @@
 
 import ast
 import gc
-import getpass
 import logging
-import platform
-import re
 import subprocess
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable
@@ -19,11 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from site_builder.gallery.figures import ExampleError
-
-#: 一格、一篇的输出最多多少个字符。
-CELL_LIMIT, PAGE_LIMIT = 20_000, 200_000
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\ud800-\udfff]")
+from site_builder.outputs import PAGE_LIMIT, faults
 
 
 class Watch:
@@ -87,14 +79,7 @@ class Watch:
             self.problems.append((0, f"全篇的输出超过 {PAGE_LIMIT} 个字符"))
 
     def _wrong(self, code: str, output: str) -> list[str]:
-        found = []
-        if len(output) > CELL_LIMIT:
-            found.append(f"这一格的输出有 {len(output)} 个字符，超过 {CELL_LIMIT} 个")
-        if match := _ADDRESS.search(output):
-            found.append(f"输出里有内存地址 {match[0]}：每次都不同，打印之前换掉")
-        if match := _CONTROL.search(output.replace("\r\n", "\n")):
-            found.append(f"输出里有控制字符 {match[0]!r}")
-        found += [f"输出里有{what}" for what, text in own_names() if text in output]
+        found = faults(output)
         if "sphx-glr-script-out" not in output and prints(code):
             found.append(f"这一格里有 print，却什么也没有打印：{code.strip()[:60]}")
         return found
@@ -191,11 +176,3 @@ def prints(code: str) -> bool:
         return any(map(calls, ast.iter_child_nodes(node)))
 
     return calls(ast.parse(code))
-
-
-def own_names() -> list[tuple[str, str]]:
-    """这台机器的路径和名字：不该印在页面上。太短、太平常的不算。"""
-    folders = (Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix))
-    names = [("这台机器的路径", f"{folder}/") for folder in folders]
-    names += [("这台机器的名字", platform.node()), ("用户名", getpass.getuser())]
-    return [(what, text) for what, text in names if len(text) > 4]

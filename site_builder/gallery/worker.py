@@ -12,7 +12,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from site_builder import explorables, processes
 from site_builder.gallery import figures, patches
@@ -51,14 +51,20 @@ def main(folder: Path) -> None:
             executed=datetime.now(UTC).isoformat(timespec="seconds"),
             handed={file: shown[variable] for variable, file in request["hands_out"].items() if variable in shown},
         )
-        if not error and not watch.problems:
-            result["explorables"] = explorables.collect(name, shown)
+        if error or watch.problems:  # 不写网页了：有的输出写不成 UTF-8
+            hand_over(folder, result)
+        result["explorables"] = explorables.collect(name, shown)
 
     patches.execute(name, str(target), str(folder / "examples"), conf, finish)
     objects = target / f"{name}.codeobj.json"
     result["objects"] = json.loads(objects.read_text("utf-8")) if objects.is_file() else {}
-    (folder / "result.json").write_text(json.dumps(result, ensure_ascii=False), "utf-8")
-    os._exit(0)  # 不等示例留下的线程和 atexit
+    hand_over(folder, result)
+
+
+def hand_over(folder: Path, result: dict[str, Any]) -> NoReturn:
+    """交出结果，就此结束：不等示例留下的线程和 atexit。"""
+    (folder / "result.json").write_text(json.dumps(result), "utf-8")
+    os._exit(0)
 
 
 def limit(seconds: int) -> None:

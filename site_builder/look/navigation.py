@@ -18,19 +18,18 @@ NEARBY = 12
 
 
 def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """排好全站的次序；次序或标题变了，每一页的侧栏都要重写：返回全部页名。"""
+    """排好全站的次序。次序或标题变了，每一页的侧栏都要重写；只是开头变了，重写相邻的两页。返回要重写的页名。"""
     gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
     tutorials = [name for name in (f"{gallery}/{name}" for name in app.config.tutorials) if name in env.all_docs]
     apart = {*tutorials, f"{gallery}/index", app.config.root_doc}
-    order = [(name, True, env.titles[name].astext()) for name in tutorials]
-    order += [
-        (name, False, env.titles[name].astext()) for name in _below(env, app.config.root_doc) if name not in apart
-    ]
-    results = store.results(env)
-    if order == results.order:
-        return []
-    results.order = order
-    return sorted(env.all_docs)
+    names = [*tutorials, *(name for name in _below(env, app.config.root_doc) if name not in apart)]
+    order = [(name, name in tutorials, env.titles[name].astext(), store.page(env, name).lead) for name in names]
+    before, store.results(env).order = store.results(env).order, order
+    if [page[:3] for page in before] != [page[:3] for page in order]:
+        return sorted(env.all_docs)
+    line = [app.config.root_doc, *names]
+    changed = [place for place, pair in enumerate(zip(before, order, strict=True), 1) if pair[0] != pair[1]]
+    return sorted({line[place + step] for place in changed for step in (-1, 1) if place + step < len(line)})
 
 
 def _below(env: BuildEnvironment, docname: str) -> list[str]:
@@ -63,9 +62,9 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
     context["contents"] = "" if "hide-toc" in (context.get("meta") or {}) else _contents(context.get("toc", ""))
 
 
-def _entry(app: Sphinx, name: str, is_tutorial: bool, title: str) -> dict[str, Any]:
+def _entry(app: Sphinx, name: str, is_tutorial: bool, title: str, lead: store.Lead | None) -> dict[str, Any]:
     number = app.config.tutorials.index(name.rpartition("/")[2]) + 1 if is_tutorial else 0
-    return {"name": name, "title": title, "number": number, "lead": store.page(app.env, name).lead}
+    return {"name": name, "title": title, "number": number, "lead": lead}
 
 
 def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]]:

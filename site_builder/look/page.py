@@ -50,9 +50,10 @@ def promise(lead: str) -> str:
 
 
 def reading_minutes(doctree: nodes.document) -> int:
-    """正文、代码和输出的阅读时间，整分钟。折叠的部分不算。"""
+    """正文、代码和输出的阅读时间，整分钟。折叠的部分不算；排版程序的话也不算，它有的话一个进程里只说一次。"""
     characters, seconds = 0, 0.0
-    folds = (node for node in doctree.findall(nodes.Element) if node.tagname in ("fold", "drawing_code"))
+    passed_over = ("fold", "drawing_code", "system_message")
+    folds = (node for node in doctree.findall(nodes.Element) if node.tagname in passed_over)
     folded = {id(node) for fold in folds for node in fold.findall()}
     for text in doctree.findall(nodes.Text):
         if id(text) in folded:

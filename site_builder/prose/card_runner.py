@@ -1,4 +1,4 @@
-"""执行卡片：从标准输入逐行读卡片，往标准输出写 [(输出, 报错, 行号), ...]；不导入本项目的别的东西。
+"""执行卡片：从标准输入逐行读卡片，往标准输出写 [(输出, 报错, 行号), ...]；只用到 `processes`。
 
 一张卡片是几段 (起始行号, 代码, 该报的错, 存成的文件)，先后在同一个名字空间里执行。torch 只导入一次，每张卡片在新
 分出来的进程里跑，开过的线程、改过的设置、注册过的东西都不会留给下一张。
@@ -74,7 +74,8 @@ def run_file(path: Path, code: str) -> str:
 def run_apart(parts: Sequence[Part]) -> Result:
     """在分出来的进程里执行一张卡片；它没有交回结果就结束了，也是报错。"""
     read, write = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # 另有线程看着父进程
+        child = os.fork()
     if child == 0:
         try:
             signal.alarm(SECONDS)
@@ -90,6 +91,10 @@ def run_apart(parts: Sequence[Part]) -> Result:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+    from site_builder.processes import follow_parent
+
+    follow_parent()
     import torch
 
     torch.set_num_threads(1)

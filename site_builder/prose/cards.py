@@ -18,7 +18,6 @@ import json
 import multiprocessing
 import platform
 import subprocess
-import sys
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +33,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from site_builder import store
+from site_builder.outputs import faults
+from site_builder.processes import Child
 from site_builder.store import Card, Part
 
 #: 全部卡片加起来最多跑多少秒。
@@ -138,6 +139,8 @@ def execute(app: Sphinx, env: BuildEnvironment) -> list[str]:
     results = runner.results()
     for key_, (docname, _) in wanted.items():
         output, error, line = results[key_]
+        if not error and (wrong := faults(output)):
+            error, line = "；".join(wrong), wanted[key_][1][-1].line
         if error:
             log.warning("卡片没能执行：%s", error, location=(docname, line))
         else:
@@ -151,7 +154,7 @@ class Runner:
     _shared: ClassVar[Optional["Runner"]] = None
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[str] | None = None
+        self.child: Child | None = None
         self.keys: dict[tuple[str, ...], None] = {}
 
     @classmethod
@@ -164,27 +167,28 @@ class Runner:
         for parts in cards:
             if key(parts) in self.keys:
                 continue
-            if self.process is None:
-                pipe, command = subprocess.PIPE, [sys.executable, "-X", "utf8", str(RUNNER)]
-                self.process = subprocess.Popen(command, encoding="utf-8", stdin=pipe, stdout=pipe, stderr=pipe)
+            if self.child is None:
+                pipe = subprocess.PIPE
+                self.child = Child([str(RUNNER)], encoding="utf-8", stdin=pipe, stdout=pipe, stderr=pipe)
             self.keys[key(parts)] = None
             with contextlib.suppress(BrokenPipeError):  # 进程已经死了，取结果时再说
-                assert self.process.stdin
-                self.process.stdin.write(json.dumps(parts) + "\n")
-                self.process.stdin.flush()
+                assert self.child.process.stdin
+                self.child.process.stdin.write(json.dumps(parts) + "\n")
+                self.child.process.stdin.flush()
 
     def results(self) -> dict[tuple[str, ...], tuple[str, str | None, int | None]]:
         """等到全部执行完；返回 {卡片: (输出, 报错或 None, 行号)}。"""
         Runner._shared = None
-        if self.process is None:
+        if self.child is None:
             return {}
         try:
-            output, errors = self.process.communicate(timeout=TIME_LIMIT)
+            output, errors = self.child.process.communicate(timeout=TIME_LIMIT)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             raise ExtensionError(f"卡片跑了 {TIME_LIMIT} 秒还没有结束") from None
-        if self.process.returncode or errors:
-            raise ExtensionError(f"执行卡片的进程出了错（返回 {self.process.returncode}）：{errors}")
+        finally:
+            self.child.end()
+        if self.child.process.returncode or errors:
+            raise ExtensionError(f"执行卡片的进程出了错（返回 {self.child.process.returncode}）：{errors}")
         return dict(zip(self.keys, json.loads(output), strict=True))
 
 

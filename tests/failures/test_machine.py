@@ -96,6 +96,20 @@ def test_bad_workflow_is_refused(tmp_path, old, new):
     assert any(codes)
 
 
+def test_make_builds_once_and_then_tests(tmp_path):
+    """``make -j2 html test``：测试等构建完才开始，构建只有一次。"""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "开始 $*" >> log\nsleep 0.3\necho "结束 $*" >> log\n', "utf-8")
+    python.chmod(0o755)
+    subprocess.run(["make", "-j2", f"PYTHON={python}", "html", "test"], cwd=tmp_path, check=True, capture_output=True)
+    log = (tmp_path / "log").read_text("utf-8").splitlines()
+    assert [line.split()[1] for line in log[::2]] == [line.split()[1] for line in log[1::2]]
+    assert [line[:2] for line in log] == ["开始", "结束"] * 4, log
+    assert sum("site_builder.build" in line for line in log) == 2 and "pytest" in log[-1]
+
+
 def venv_module():
     specification = importlib.util.spec_from_file_location("site_venv", ROOT / "site_builder/venv.py")
     module = importlib.util.module_from_spec(specification)

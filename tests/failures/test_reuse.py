@@ -89,7 +89,8 @@ def test_clean_build_keeps_nothing(built):
     assert not rebuilt(built, "--clean")
 
 
-EXAMPLES = {name: example('import time\n\nprint("时刻", time.time_ns())') for name in ("one", "two", "three")}
+TIMED = 'import time\n\nprint("时刻", time.time_ns())'
+EXAMPLES = {"one": example(TIMED), "two": example(BODY), "three": example(TIMED)}
 
 
 def moments(site):
@@ -142,6 +143,38 @@ def test_a_shard_from_another_environment_or_damaged_is_executed_again(shards, t
     assert site.build().returncode == 0
     after = moments(site)
     assert {name for name in EXAMPLES if before[name] != after[name]} == {"two", "three"}
+
+
+@pytest.mark.parametrize("damage", ["截断的记录", "改了一个字的记录", "改了一个字节的图", "别的 Python 的记录"])
+def test_a_damaged_shard_is_not_believed(shards, tmp_path, damage):
+    """第二份（有图的那一篇）坏了一处：只重新执行它，网页上是这一次的输出。"""
+    site = join(shards, tmp_path / "合")
+    before = moments(shards[0]) | moments(shards[1])
+    record = site.record("two")
+    match damage:
+        case "截断的记录":
+            record.write_bytes(record.read_bytes()[:-100])
+        case "改了一个字的记录":
+            record.write_text(record.read_text("utf-8").replace("时刻 1", "时刻 9"), "utf-8")
+        case "改了一个字节的图":
+            figure = next((record.parent / "images").glob("*_001*"))
+            content = figure.read_bytes()
+            figure.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
+        case "别的 Python 的记录":
+            (tmp_path / "sitecustomize.py").write_text(
+                "import sys\nsys.version = sys.version.replace('3.', '3.9', 1)\n", "utf-8"
+            )
+            other = TinySite(tmp_path / "别处", EXAMPLES)
+            result = other.build("--shard", "2/2", PYTHONPATH=str(tmp_path))
+            assert result.returncode == 0, result.stdout
+            before |= moments(other)
+            shutil.copytree(other.folder / "build/outputs/two", record.parent, dirs_exist_ok=True)
+    result = site.build()
+    assert result.returncode == 0, result.stdout
+    after = moments(site)
+    assert {name for name in EXAMPLES if before[name] != after[name]} == {"two"}
+    page = (site.folder / "build/html/tutorials/two.html").read_text("utf-8")
+    assert re.search(r"时刻 (\d+)", page)[1] in after["two"]
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "一/二"])

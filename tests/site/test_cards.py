@@ -144,19 +144,26 @@ def test_broken_cards_are_named(tiny):
 def test_cards_run_only_when_changed(tiny):
     """没有改动的卡片不再执行；改了的重新执行；两张卡片的名字互不相通。"""
     text = "# 卡片\n\n这一页用来看卡片什么时候执行，别的没有什么，够作描述就好。\n\n" + "".join(
-        f"```{{card-code}} {title}\nimport os\nprint({title!r}, os.environ['MARK'], 'own' in globals())\nown = 1\n```\n\n"
+        f"```{{card-code}} {title}\nimport time\nprint({title!r}, time.time_ns(), 'own' in globals())\nown = 1\n```\n\n"
         for title in ("甲", "乙")
     )
     site = tiny({"one": example()}, {"cards": text})
     outputs = []
-    for mark in "123":
-        run = site.build(MARK=mark)
+    for number in range(3):
+        run = site.build()
         assert run.returncode == 0, run.stdout
         page = soup(site.folder / "build/html/cards.html")
         outputs.append([code(block) for block in page.select(".card-output")])
-        if mark == "2":
+        if number == 1:
             site.edit("docs/cards.md", "print('乙'", "print('丙'")
-    assert outputs == [["甲 1 False", "乙 1 False"], ["甲 1 False", "乙 1 False"], ["甲 1 False", "丙 3 False"]]
+        elif number == 0:
+            site.edit("docs/cards.md", "别的没有什么", "别的什么也没有")
+    assert [[re.sub(r"\d+", "时刻", card) for card in cards] for cards in outputs] == [
+        ["甲 时刻 False", "乙 时刻 False"],
+        ["甲 时刻 False", "乙 时刻 False"],
+        ["甲 时刻 False", "丙 时刻 False"],
+    ]
+    assert outputs[0] == outputs[1] and outputs[1][0] == outputs[2][0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
