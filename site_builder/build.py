@@ -51,7 +51,7 @@ def build(mode: str = "html", clean: bool = False) -> None:
     repair(cache.output)
     stage.folder(BUILD / "outputs")
     if twice := taken_twice():
-        raise BuildError(f"几个页面要同一个网址：{'、'.join(twice)}。给其中一个改名。build/html 没有动。")
+        raise BuildError(f"几个页面要同一个网址：{'、'.join(twice)}。给其中一个改名。")
     machinery, now = stage.machinery(), cache.now()
     if not clean and mode != "linkcheck" and cache.unchanged(now):
         print(f"== 没有改动：{cache.output / 'index.html'}", flush=True)
@@ -62,15 +62,15 @@ def build(mode: str = "html", clean: bool = False) -> None:
             stage.remove(BUILD / "outputs")
             stage.folder(BUILD / "outputs")
     if wrong := stage.not_text():
-        raise BuildError(f"这些文件不是 UTF-8，另存一次：{'、'.join(wrong)}。build/html 没有动。")
+        raise BuildError(f"这些文件不是 UTF-8，另存一次：{'、'.join(wrong)}。")
     cache.prepare(now)
     run_sphinx(cache, "linkcheck" if mode == "linkcheck" else "html", {} if mode == "html" else {"plot_gallery": "0"})
     if mode == "linkcheck":
         return
     if missing := [name for name in pages(cache.stage) if not (cache.work / name).is_file()]:
-        raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。build/html 没有动。")
+        raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。")
     if stage.machinery() != machinery:
-        raise BuildError("构建到一半 site_builder 里的代码变了，页面不是同一个版本的：再运行一次。build/html 没有动。")
+        raise BuildError("构建到一半 site_builder 里的代码变了，页面不是同一个版本的：再运行一次。")
     new = copy(cache.work, cache.output)
     cache.succeed(now, new)
     exchange(new, cache.output)
@@ -97,9 +97,9 @@ def run_sphinx(cache: Cache, builder: str, overrides: dict[str, Any]) -> None:
             )  # fmt: skip
             app.build()
     except Exception as error:
-        raise BuildError(f"{disk_is_full() or explain(error)}build/html 没有动。") from error
+        raise BuildError(disk_is_full() or explain(error)) from error
     if app.statuscode:
-        raise BuildError(f"{disk_is_full() or '有警告，见上面的信息。'}build/html 没有动。")
+        raise BuildError(disk_is_full() or "有警告，见上面的信息。")
 
 
 def explain(error: Exception) -> str:
@@ -135,7 +135,7 @@ def settings(root: Path) -> dict[str, Any]:
     try:
         return runpy.run_path(str(root / "conf.py"))
     except Exception as error:
-        raise BuildError(f"conf.py 读不了：{type(error).__name__}: {error}。build/html 没有动。") from error
+        raise BuildError(f"conf.py 读不了：{type(error).__name__}: {error}。") from error
 
 
 def pages(root: Path) -> Iterator[str]:
@@ -181,7 +181,7 @@ def copy(work: Path, output: Path) -> Path:
     except OSError as error:
         reason = disk_is_full() or f"写不了 {new}：{error.strerror or error}。"
         shutil.rmtree(new, ignore_errors=True)
-        raise BuildError(f"{reason}build/html 没有动。") from error
+        raise BuildError(reason) from error
     return new
 
 
@@ -252,6 +252,7 @@ def main() -> None:
     parser.add_argument("--stage", metavar="模式", help="只备好源文件")
     parser.add_argument("--shard", type=shard, metavar="第几份/共几份", help="只执行一部分示例，例如 1/2")
     options = parser.parse_args()
+    output = Cache(options.stage or options.mode).output
     for number in SIGNALS:
         signal.signal(number, interrupted)
     try:
@@ -262,11 +263,11 @@ def main() -> None:
         lock()
         execute_shard(*options.shard) if options.shard else build(options.mode, options.clean)
     except BuildError as error:
-        sys.exit(f"错误：{error}")
+        sys.exit(f"错误：{error}{output} 没有动。")
     except Interrupted:
-        sys.exit("\n已中断。build/html 没有动；再运行一次会接着做。")
+        sys.exit(f"\n已中断。{output} 没有动；再运行一次会接着做。")
     except OSError as error:
-        sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。build/html 没有动。")
+        sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。{output} 没有动。")
 
 
 if __name__ == "__main__":
