@@ -15,6 +15,8 @@ from site_builder import store
 
 #: 侧栏里一组最多列几页；更多时只列这一页前后的。
 NEARBY = 12
+#: 目录里以它开头的一项（见 prose.folds）。
+PITFALL = "常见错误："
 
 
 def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -77,7 +79,7 @@ def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]
 
 
 def _contents(toc: str) -> str:
-    """Sphinx 画的本页目录，去掉页标题那一层；不到两节就不要目录。"""
+    """Sphinx 画的本页目录，去掉页标题那一层；不到两节就不要目录。“常见错误：”换成一个记号，目录里放不下。"""
     if not toc.strip():
         return ""
     inner = html.fragment_fromstring(toc, create_parent="div").find("./ul/li/ul")
@@ -85,4 +87,7 @@ def _contents(toc: str) -> str:
         return ""
     for element in inner.iter("ul", "li", "a"):
         element.attrib.pop("class", None)
+        if element.tag == "a" and (element.text or "").startswith(PITFALL):
+            element.text, element.attrib["class"] = element.text[len(PITFALL) :], "pitfall"
+            element.attrib["title"] = "常见错误"
     return str(html.tostring(inner, encoding="unicode")).strip()
