@@ -220,7 +220,7 @@ def draw_step(random):
     name = random.choice(list(ENVIRONMENT))
     kinds = {
         "edit": lambda: draw_edit(random),
-        "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "delete", "link", "folder", "old"]), random.randrange(1000)),
+        "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "reword", "delete", "link", "folder", "old"]), random.randrange(1000)),
         "replace": lambda: ("replace", random.choice(FOLDERS), random.choice(["link", "file", "delete", "empty"])),
         "environment": lambda: ("environment", name, random.choice(ENVIRONMENT[name])),
         "signal": lambda: ("signal", random.choice(SIGNALS), random.choice(["parent", "group", 0, 1, 2, 3]), seconds, random.choice(modes)),
