@@ -37,7 +37,9 @@ PAGES = ["more", "other", "deep/page"]
 EXTRA = ["extra", "deep/extra", "glossary", "cards", "index"]
 EXAMPLES = ["first", "second"]
 MACHINES = {
-    "site_builder/look/page.py": "\n# {}\n",
+    "site_builder/look/page.py": '\nORDINAL = "第 {{}} 篇，共 {{}} 篇，{}"\n',
+    "site_builder/palette.py": "\nCYCLE = (*CYCLE[1:], CYCLE[0])  # {}\n",
+    "site_builder/processes.py": '\nENVIRONMENT["LANG"] = "C{}"\n',
     "site_builder/gallery/worker.py": "\n# {}\n",
     "site_builder/explorables/place.py": "\n# {}\n",
     "docs/_templates/page.html": "{{# {} #}}",

@@ -34,6 +34,20 @@ KEPT = {
     "读过的页面改了": [("damage", "doctrees/html", "truncate", "page.doctree"), ("title", "docs/more.md", 1)],
     "记录里的输出改了": [("damage", "outputs", "reword", "first/record.json"), ("machine", "conf.py", 1)],
     "换进来的旧文件": [("text", "docs/more.md", 1), ("build",), ("restore", "docs/more.md", 0, 5)],
+    "备好源文件的时候改了一页": [
+        ("edit at", "open docs/more.md", 3, ("text", "docs/more.md", 1)),
+        ("restore", "docs/more.md", 0, 0),
+    ],
+    "构建的时候改了代码": [
+        ("edit at", "build/stage", 1, ("machine", "site_builder/look/page.py", 1)),
+        ("restore", "site_builder/look/page.py", 0, 0),
+    ],
+    "执行的时候改了颜色": [
+        ("code", "examples/second.py", 3),
+        ("edit at", "build/outputs", 1, ("machine", "site_builder/palette.py", 1)),
+        ("restore", "site_builder/palette.py", 0, 0),
+    ],
+    "换了颜色": [("machine", "site_builder/palette.py", 1)],
     "不再画图，缩略图还在": [("code", "examples/second.py", 6)],
     **{
         f"发布到一半 {name} {pattern}": [

@@ -6,6 +6,9 @@ import shutil
 
 import pytest
 from conftest import TinySite, example
+from sphinx.errors import ExtensionError
+
+from site_builder.gallery import reuse
 
 BODY = """import time
 
@@ -143,6 +146,16 @@ def test_a_shard_from_another_environment_or_damaged_is_executed_again(shards, t
     assert site.build().returncode == 0
     after = moments(site)
     assert {name for name in EXAMPLES if before[name] != after[name]} == {"two", "three"}
+
+
+def test_figure_changed_after_the_record_was_read(tmp_path, monkeypatch):
+    """记录读进来以后图换过（实时预览同时执行完了）：停下来，不把两次的混在一起。"""
+    monkeypatch.setattr(reuse, "FOLDER", tmp_path)
+    (tmp_path / "one/images").mkdir(parents=True)
+    (tmp_path / "one/images/a.svg").write_text("后来的图")
+    record = reuse.Record("", [], {"a.svg": reuse.digest(b"before")}, {}, 0, "")
+    with pytest.raises(ExtensionError, match="在构建时变了：再运行一次"):
+        reuse.place_figures("one", record, tmp_path / "images")
 
 
 @pytest.mark.parametrize("damage", ["截断的记录", "改了一个字的记录", "改了一个字节的图", "别的 Python 的记录"])
