@@ -181,14 +181,11 @@ class Stage:
 
     def reference(self):
         """同样的源文件从头构建：(退出码, 发布的文件, 输出)。"""
-        files = sorted(
-            path
-            for path in self.live.rglob("*")
-            if path.is_file() and not {"build", "__pycache__", "node_modules"} & set(path.relative_to(self.live).parts)
-        )
+        skipped = {"build", "__pycache__", "node_modules"}
+        files = sorted(path for path in self.live.rglob("*") if not skipped & set(path.relative_to(self.live).parts))
         addresses = [self.environment.get(name, value) for name, value in ADDRESSES.items()]
         whole = hashlib.sha256(json.dumps(addresses).encode())
-        for path in files:
+        for path in filter(Path.is_file, files):
             whole.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         key = whole.hexdigest()
         if key not in self.references:

@@ -35,10 +35,12 @@ KEPT = {
     "记录里的输出改了": [("damage", "outputs", "reword", "first/record.json"), ("machine", "conf.py", 1)],
     "换进来的旧文件": [("text", "docs/more.md", 1), ("build",), ("restore", "docs/more.md", 0, 5)],
     "备好源文件的时候改了一页": [
+        ("text", "docs/other.md", 1),
         ("edit at", "open docs/more.md", 3, ("text", "docs/more.md", 1)),
         ("restore", "docs/more.md", 0, 0),
     ],
     "构建的时候改了代码": [
+        ("text", "docs/other.md", 1),
         ("edit at", "build/stage", 1, ("machine", "site_builder/look/page.py", 1)),
         ("restore", "site_builder/look/page.py", 0, 0),
     ],

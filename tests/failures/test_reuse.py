@@ -169,6 +169,7 @@ def test_a_damaged_shard_is_not_believed(shards, tmp_path, damage):
             record.write_bytes(record.read_bytes()[:-100])
         case "改了一个字的记录":
             record.write_text(record.read_text("utf-8").replace("时刻 1", "时刻 9"), "utf-8")
+            before |= moments(site)
         case "改了一个字节的图":
             figure = next((record.parent / "images").glob("*_001*"))
             content = figure.read_bytes()
