@@ -40,7 +40,7 @@ KEPT = {
         ("restore", "docs/more.md", 0, 0),
     ],
     "构建的时候改了代码": [
-        ("text", "docs/other.md", 1),
+        ("machine", "conf.py", 1),
         ("edit at", "build/stage", 1, ("machine", "site_builder/look/page.py", 1)),
         ("restore", "site_builder/look/page.py", 0, 0),
     ],
