@@ -1,4 +1,7 @@
-"""演一段历史，每次构建之后只问一件事：要么说清楚、什么也没有动，要么与从头构建逐字节相同。`Stage.play` 演一段，不对就抛出 `Find`；`shrink` 把一段历史缩短到还会出事的最少几步。"""
+"""演一段历史，每次构建之后只问一件事：要么说清楚、什么也没有动，要么与从头构建逐字节相同。
+
+`Stage.play` 演一段，不对就抛出 `Find`；`shrink` 把它缩短到还会出事的最少几步。
+"""
 
 import hashlib
 import json
@@ -17,8 +20,7 @@ from history_damage import Damage
 from history_steps import EXAMPLES, PAGES, Sources, dot, new_example, new_page
 
 ADDRESSES = {"SITE_URL": "", "REPO_URL": "", "SOURCE_DATE_EPOCH": "1700000000"}
-#: 失败时的最后一行。
-SENTENCE = re.compile(r"(错误：.+|已中断。.+)")
+SENTENCE = re.compile(r"(错误：.+|已中断。.+)")  # 失败时的最后一行
 #: make serve 做的：备好源文件，再由 Sphinx 排版。
 SERVE = """import os, subprocess, sys
 run, stage = [sys.executable, "-m"], "build/stage/serve"
