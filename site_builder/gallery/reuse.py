@@ -55,7 +55,7 @@ def digest(data: bytes) -> str:
 def surroundings(gallery_conf: dict[str, Any]) -> str:
     """示例之外，输出还取决于什么。"""
     own = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parents[1].glob("explorables/*.py")])
-    own += [Path(module.__file__) for module in (outputs, palette, processes)]
+    own += [Path(str(module.__file__)) for module in (outputs, palette, processes)]
     settings = {name: repr(value) for name, value in gallery_conf.items() if name in ("image_srcset", "capture_repr")}
     parts = [
         *(path.read_text("utf-8") for path in own),

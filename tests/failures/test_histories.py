@@ -57,13 +57,8 @@ KEPT = {
             ("at", pattern, 1, name, ""),
             ("text", "docs/more.md", 2),
         ]
-        for name in ("SIGTERM", "SIGINT", "SIGKILL")
-        for pattern in (
-            "os.mkdir build/.html-new",
-            "os.rename build/html",
-            "os.rename build/.html-new",
-            "os.scandir build/.html-old",
-        )
+        for name in ("SIGTERM", "SIGKILL")
+        for pattern in ("os.rename build/html", "os.rename build/.html-new", "os.scandir build/.html-old")
     },
     "古怪的环境": [
         *(("environment", name, value) for name, value in ODD.items()),
