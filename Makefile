@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= auto
 RUN := .venv/bin/python
 export PYTHONUTF8 := 1
-unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTHONINSPECT
+unexport PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSTARTUP PYTHONINSPECT PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
 .PHONY: help venv data html shard preview serve test test-quick bench lint linkcheck inventories check-inventories audit lock clean distclean

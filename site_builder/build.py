@@ -66,6 +66,7 @@ def build(mode: str = "html", clean: bool = False) -> None:
     cache.prepare(now)
     run_sphinx(cache, "linkcheck" if mode == "linkcheck" else "html", {} if mode == "html" else {"plot_gallery": "0"})
     if mode == "linkcheck":
+        print("== 完成：站外的链接都通", flush=True)
         return
     if missing := [name for name in pages(cache.stage) if not (cache.work / name).is_file()]:
         raise BuildError(f"这些页面没有生成：{'、'.join(missing)}。")
@@ -128,6 +129,7 @@ def execute_shard(number: int, total: int) -> None:
         cache.prepare(cache.now())
         # 用不着读页面：空的写出器，只读首页
         run_sphinx(cache, "dummy", {"execute_only": ",".join(mine)})
+        print(f"== 完成：{BUILD / 'outputs'}", flush=True)
 
 
 def settings(root: Path) -> dict[str, Any]:
@@ -255,19 +257,23 @@ def main() -> None:
     output = Cache(options.stage or options.mode).output
     for number in SIGNALS:
         signal.signal(number, interrupted)
+    wrong = ""
     try:
         if options.stage:
             stage.folder(Cache(options.stage).stage)
             stage.mirror(Cache(options.stage).stage)
-            return
-        lock()
-        execute_shard(*options.shard) if options.shard else build(options.mode, options.clean)
+        else:
+            lock()
+            execute_shard(*options.shard) if options.shard else build(options.mode, options.clean)
     except BuildError as error:
-        sys.exit(f"错误：{error}{output} 没有动。")
+        wrong = f"错误：{error}{output} 没有动。"
     except Interrupted:
-        sys.exit(f"\n已中断。{output} 没有动；再运行一次会接着做。")
+        wrong = f"\n已中断。{output} 没有动；再运行一次会接着做。"
     except OSError as error:
-        sys.exit(f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。{output} 没有动。")
+        wrong = f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。{output} 没有动。"
+    for number in SIGNALS:  # 已经有了结果，Python 收拾的时候不再理会
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(wrong or 0)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """首页的两样东西：指令 ``tutorial-start`` 是“从第 1 篇开始”的按钮，``tutorial-cards`` 是五步的路线。
 
-路线按次序列出每篇的编号、标题、读完能做什么、要多久和一幅图，全部取自这次构建，所以不会与教程不一致。
+路线按次序列出每篇的编号、标题、读完能做什么、要多久，全部取自这次构建，所以不会与教程不一致。
 选项 ``toctree`` 还把教程按同一个次序挂进目录。
 """
 
+import re
 from typing import ClassVar
 
 from docutils import nodes
@@ -13,6 +14,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from site_builder import store
+
+#: 一步里不必再说的开头。
+READ = re.compile(r"^读完[^，]*，你会?")
 
 
 class tutorial_card(nodes.General, nodes.Element):
@@ -40,14 +44,11 @@ class TutorialCards(SphinxDirective):
     option_spec: ClassVar = {"toctree": directives.flag}
 
     def run(self) -> list[nodes.Node]:
-        env, gallery = self.env, self.config.sphinx_gallery_conf["gallery_dirs"]
-        store.page(env).sums_up = True
+        gallery = self.config.sphinx_gallery_conf["gallery_dirs"]
+        store.page(self.env).sums_up = True
         path = nodes.bullet_list(classes=["tutorial-cards"])
         for name in self.config.tutorials:
-            image = f"/{gallery}/images/thumb/sphx_glr_{name}_thumb"
-            suffixes = (".svg", ".webp", ".png")
-            suffix = next((s for s in suffixes if (env.srcdir / f"{image[1:]}{s}").exists()), ".png")
-            path += tutorial_card("", nodes.image(uri=image + suffix, alt=""), tutorial=name)
+            path += tutorial_card("", tutorial=name)
         return [path, self._toctree(gallery)] if "toctree" in self.options else [path]
 
     def _toctree(self, gallery: str) -> nodes.Node:
@@ -92,7 +93,6 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         step += nodes.inline("", str(app.config.tutorials.index(name) + 1), classes=["tutorial-card-number"])
         step += nodes.inline("", app.env.titles[f"{gallery}/{name}"].astext(), classes=["tutorial-card-title"])
         if lead:
-            step += nodes.inline("", lead.sentence, classes=["tutorial-card-text"])
+            step += nodes.inline("", READ.sub("", lead.sentence), classes=["tutorial-card-text"])
             step += nodes.inline("", f"约 {lead.minutes} 分钟", classes=["tutorial-card-time"])
-        step += card.children
         card.replace_self(nodes.list_item("", nodes.paragraph("", "", step)))

@@ -1,6 +1,6 @@
 """演一段历史，每次构建之后只问一件事：要么说清楚、什么也没有动，要么与从头构建逐字节相同。
 
-`Stage.play` 演一段，不对就抛出 `Find`；`shrink` 把一段历史缩短到还会出事的最少几步。
+`Stage.play` 演一段，不对就抛出 `Find`；`shrink` 把它缩短到还会出事的最少几步。
 """
 
 import hashlib
@@ -20,8 +20,7 @@ from history_damage import Damage
 from history_steps import EXAMPLES, PAGES, Sources, dot, new_example, new_page
 
 ADDRESSES = {"SITE_URL": "", "REPO_URL": "", "SOURCE_DATE_EPOCH": "1700000000"}
-#: 失败时的最后一行。
-SENTENCE = re.compile(r"(错误：.+|已中断。.+)")
+SENTENCE = re.compile(r"(错误：.+|已中断。.+)")  # 失败时的最后一行
 #: make serve 做的：备好源文件，再由 Sphinx 排版。
 SERVE = """import os, subprocess, sys
 run, stage = [sys.executable, "-m"], "build/stage/serve"
@@ -181,14 +180,11 @@ class Stage:
 
     def reference(self):
         """同样的源文件从头构建：(退出码, 发布的文件, 输出)。"""
-        files = sorted(
-            path
-            for path in self.live.rglob("*")
-            if path.is_file() and not {"build", "__pycache__", "node_modules"} & set(path.relative_to(self.live).parts)
-        )
+        skipped = {"build", "__pycache__", "node_modules"}
+        files = sorted(path for path in self.live.rglob("*") if not skipped & set(path.relative_to(self.live).parts))
         addresses = [self.environment.get(name, value) for name, value in ADDRESSES.items()]
         whole = hashlib.sha256(json.dumps(addresses).encode())
-        for path in files:
+        for path in filter(Path.is_file, files):
             whole.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         key = whole.hexdigest()
         if key not in self.references:

@@ -29,6 +29,8 @@ class Damage:
             case "flip" if data:
                 place = number * 7919 % len(data)
                 path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            case "reword":
+                path.write_bytes(data.replace("输出".encode(), "输入".encode()))
             case "delete":
                 path.unlink()
             case "old":

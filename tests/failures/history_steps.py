@@ -37,7 +37,9 @@ PAGES = ["more", "other", "deep/page"]
 EXTRA = ["extra", "deep/extra", "glossary", "cards", "index"]
 EXAMPLES = ["first", "second"]
 MACHINES = {
-    "site_builder/look/page.py": "\n# {}\n",
+    "site_builder/look/page.py": '\nORDINAL = "第 {{}} 篇，共 {{}} 篇，{}"\n',
+    "site_builder/palette.py": "\nCYCLE = (*CYCLE[1:], CYCLE[0])  # {}\n",
+    "site_builder/processes.py": '\nENVIRONMENT["LANG"] = "C{}"\n',
     "site_builder/gallery/worker.py": "\n# {}\n",
     "site_builder/explorables/place.py": "\n# {}\n",
     "docs/_templates/page.html": "{{# {} #}}",
@@ -220,7 +222,7 @@ def draw_step(random):
     name = random.choice(list(ENVIRONMENT))
     kinds = {
         "edit": lambda: draw_edit(random),
-        "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "delete", "link", "folder", "old"]), random.randrange(1000)),
+        "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "reword", "delete", "link", "folder", "old"]), random.randrange(1000)),
         "replace": lambda: ("replace", random.choice(FOLDERS), random.choice(["link", "file", "delete", "empty"])),
         "environment": lambda: ("environment", name, random.choice(ENVIRONMENT[name])),
         "signal": lambda: ("signal", random.choice(SIGNALS), random.choice(["parent", "group", 0, 1, 2, 3]), seconds, random.choice(modes)),

@@ -29,11 +29,27 @@ KEPT = {
     "发布的文件成了链接": [("damage", "html", "link", 562)],
     "阅读时间数进了排版程序的话": [("title", "examples/second.py", 1)],
     "邻页的开头过时": [("text", "examples/second.py", 2)],
-    "排好的网页空了": [("damage", "work/html", "empty", "more.html"), ("text", "docs/deep/page.md", 1)],
-    "生成的页面改了": [("damage", "stage/html", "flip", "tutorials/first.rst"), ("text", "docs/more.md", 1)],
-    "读过的页面改了": [("damage", "doctrees/html", "truncate", "other.doctree"), ("title", "docs/more.md", 1)],
-    "记录里的输出改了": [("damage", "outputs", "flip", "first/record.json"), ("text", "docs/more.md", 1)],
+    "排好的网页空了": [("damage", "work/html", "empty", "page.html"), ("text", "docs/more.md", 1)],
+    "生成的页面改了": [("damage", "stage/html", "reword", "tutorials/first.rst"), ("text", "docs/more.md", 1)],
+    "读过的页面改了": [("damage", "doctrees/html", "truncate", "page.doctree"), ("title", "docs/more.md", 1)],
+    "记录里的输出改了": [("damage", "outputs", "reword", "first/record.json"), ("machine", "conf.py", 1)],
     "换进来的旧文件": [("text", "docs/more.md", 1), ("build",), ("restore", "docs/more.md", 0, 5)],
+    "备好源文件的时候改了一页": [
+        ("text", "docs/other.md", 1),
+        ("edit at", "open docs/more.md", 3, ("text", "docs/more.md", 1)),
+        ("restore", "docs/more.md", 0, 0),
+    ],
+    "构建的时候改了代码": [
+        ("machine", "conf.py", 1),
+        ("edit at", "build/stage", 1, ("machine", "site_builder/look/page.py", 1)),
+        ("restore", "site_builder/look/page.py", 0, 0),
+    ],
+    "执行的时候改了颜色": [
+        ("code", "examples/second.py", 3),
+        ("edit at", "build/outputs", 1, ("machine", "site_builder/palette.py", 1)),
+        ("restore", "site_builder/palette.py", 0, 0),
+    ],
+    "换了颜色": [("machine", "site_builder/palette.py", 1)],
     "不再画图，缩略图还在": [("code", "examples/second.py", 6)],
     **{
         f"发布到一半 {name} {pattern}": [
@@ -41,13 +57,8 @@ KEPT = {
             ("at", pattern, 1, name, ""),
             ("text", "docs/more.md", 2),
         ]
-        for name in ("SIGTERM", "SIGINT", "SIGKILL")
-        for pattern in (
-            "os.mkdir build/.html-new",
-            "os.rename build/html",
-            "os.rename build/.html-new",
-            "os.scandir build/.html-old",
-        )
+        for name in ("SIGTERM", "SIGKILL")
+        for pattern in ("os.rename build/html", "os.rename build/.html-new", "os.scandir build/.html-old")
     },
     "古怪的环境": [
         *(("environment", name, value) for name, value in ODD.items()),

@@ -1,8 +1,12 @@
 """古怪的示例、页面、卡片和环境变量：要么好好地构建，要么一句话说清楚，没有本项目的调用栈，也不怪内存。"""
 
+import os
+import signal
+import time
+
 import pytest
 from conftest import TinySite, example
-from histories import SENTENCE
+from histories import SENTENCE, alive
 
 #: 名字 -> (第 14 行起的代码, 构建信息里必须出现的文字)
 EXAMPLES = {
@@ -69,6 +73,26 @@ def test_file_that_cannot_be_read(tiny, name, content, text):
     last = result.stdout.strip().splitlines()[-1]
     assert result.returncode == 1 and last.startswith("错误：") and text in last, result.stdout
     assert "Traceback" not in result.stdout and list(site.published()) == ["index.html"]
+
+
+def test_cards_end_with_the_build(tiny):
+    """构建被 kill -9：执行卡片的进程和卡片自己五秒之内都走。"""
+    card = "# 卡片\n\n这一页的卡片要跑很久，别的没有，足够长，可以了。\n\n```{card-code} 卡片\nimport time\ntime.sleep(60)\n```\n"
+    site = tiny({"first": example()}, {"card": card})
+    build = site.start()
+    deadline = time.monotonic() + 60
+    while len(alive(site.folder)) < 3 and time.monotonic() < deadline:  # 构建、执行卡片的进程、这一张卡片
+        time.sleep(0.2)
+    time.sleep(5)  # 示例早已执行完
+    assert len(alive(site.folder)) >= 2
+    build.kill()
+    build.wait()
+    deadline = time.monotonic() + 5
+    while (left := alive(site.folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for number in left:
+        os.kill(number, signal.SIGKILL)
+    assert not left
 
 
 @pytest.mark.parametrize("name", PAGES)

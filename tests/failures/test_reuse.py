@@ -6,6 +6,9 @@ import shutil
 
 import pytest
 from conftest import TinySite, example
+from sphinx.errors import ExtensionError
+
+from site_builder.gallery import reuse
 
 BODY = """import time
 
@@ -145,6 +148,16 @@ def test_a_shard_from_another_environment_or_damaged_is_executed_again(shards, t
     assert {name for name in EXAMPLES if before[name] != after[name]} == {"two", "three"}
 
 
+def test_figure_changed_after_the_record_was_read(tmp_path, monkeypatch):
+    """记录读进来以后图换过（实时预览同时执行完了）：停下来，不把两次的混在一起。"""
+    monkeypatch.setattr(reuse, "FOLDER", tmp_path)
+    (tmp_path / "one/images").mkdir(parents=True)
+    (tmp_path / "one/images/a.svg").write_text("后来的图")
+    record = reuse.Record("", [], {"a.svg": reuse.digest(b"before")}, {}, 0, "")
+    with pytest.raises(ExtensionError, match="在构建时变了：再运行一次"):
+        reuse.place_figures("one", record, tmp_path / "images")
+
+
 @pytest.mark.parametrize("damage", ["截断的记录", "改了一个字的记录", "改了一个字节的图", "别的 Python 的记录"])
 def test_a_damaged_shard_is_not_believed(shards, tmp_path, damage):
     """第二份（有图的那一篇）坏了一处：只重新执行它，网页上是这一次的输出。"""
@@ -156,6 +169,7 @@ def test_a_damaged_shard_is_not_believed(shards, tmp_path, damage):
             record.write_bytes(record.read_bytes()[:-100])
         case "改了一个字的记录":
             record.write_text(record.read_text("utf-8").replace("时刻 1", "时刻 9"), "utf-8")
+            before |= moments(site)
         case "改了一个字节的图":
             figure = next((record.parent / "images").glob("*_001*"))
             content = figure.read_bytes()
