@@ -28,6 +28,7 @@ preview: venv ## 不执行示例，很快地构建到 build/preview
 	@$(RUN) -m site_builder.build --mode preview
 
 serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自动重建；不碰要发布的网站
+	@$(RUN) -m site_builder.build --stage serve  # sphinx-autobuild 一开始就要有这个文件夹
 	@$(RUN) -m sphinx_autobuild -n -c build/stage/serve -d build/doctrees/serve build/stage/serve/docs build/serve \
 	  --pre-build "$(RUN) -m site_builder.build --stage serve" --watch docs --watch examples --watch conf.py \
 	  --re-ignore "build/stage|examples/data"
