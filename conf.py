@@ -33,7 +33,6 @@ tutorials = [
 extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
-    "sphinx_copybutton",
     "sphinx_design",
     "sphinx_reredirects",
     "notfound.extension",
@@ -66,7 +65,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "tutorials",
     "filename_pattern": r"\.py$",
     "within_subsection_order": "site_builder.gallery.order.position",
-    "image_scrapers": ("site_builder.gallery.figures.scrape",),
+    "image_scrapers": (),  # 图由执行示例的进程收（site_builder/gallery/figures.py）
     "image_srcset": ["2x"],
     "reset_modules": (),
     "capture_repr": (),
@@ -91,27 +90,16 @@ html_title = project
 html_static_path = ["docs/_static"]
 html_css_files = ["katex/katex.min.css", "site.css", "api_links.css"]
 html_js_files = [("reading.js", {"defer": "defer"})]
-html_favicon = "docs/_static/favicon.svg"
 html_baseurl = f"{SITE_URL}/" if SITE_URL else ""
 html_copy_source = False
-html_show_sourcelink = False
-html_domain_indices = False
 html_use_index = False
 html_math_renderer = "katex"
-html_show_sphinx = False
-pygments_style = "a11y-high-contrast-light"
-pygments_dark_style = "a11y-high-contrast-dark"
-html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
+pygments_style = "a11y-high-contrast-light"  # 只用在电子书里，网页的在 tokens.css
 
-# -- 复制按钮：只复制代码，不带提示符与输出 ----------------------------------------
-
-copybutton_selector = "div.highlight-Python pre, div.highlight-python pre, div.highlight-bash pre, div.highlight-console pre, div.highlight-powershell pre"
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
-copybutton_prompt_is_regexp = True
-
-# -- 原站网址的跳转 --------------------------------------------------------------
+# -- 跳转：画廊的首页与本站的首页重复；原站的网址 ------------------------------------------
 
 redirects = {
+    "tutorials/index": "../index.html",
     "what-is-pytorch": "tutorials/what_is_pytorch.html",
     "autograd-automatic-differentiation": "tutorials/autograd_automatic_differentiation.html",
     "neural-networks": "tutorials/neural_networks.html",
@@ -123,14 +111,17 @@ redirect_html_template_file = "_templates/redirect.html"
 # -- 404 页、站点地图、分享卡片 ---------------------------------------------------
 
 notfound_urls_prefix = urlparse(f"{SITE_URL}/").path
-notfound_context = {
-    "title": "没有这一页",
-    "body": "<h1>没有这一页</h1>\n<p>网址可能写错了，或者这一页已经搬走。从左边的目录或搜索框找找看。</p>",
-}
+notfound_context = {"title": "没有这一页"}  # 正文在 docs/_templates/not_found.html
 sitemap_url_scheme = "{link}"
+sitemap_excludes = ["search.html", "404.html", *(f"{name}.html" for name in redirects)]
 ogp_site_url = html_baseurl
-ogp_site_name = project
-ogp_social_cards = {"enable": False}
+# 画在 site_builder/look/share.py：首页的一幅给没有自己的图的页面用
+ogp_image = "_static/share/index.png"
+ogp_custom_meta_tags = [
+    '<meta property="og:image:width" content="1200" />',
+    '<meta property="og:image:height" content="630" />',
+    '<meta name="twitter:card" content="summary_large_image" />',
+]
 
 # -- 站外链接：每周核对一次（make linkcheck） -----------------------------------------
 

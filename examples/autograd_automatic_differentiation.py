@@ -3,7 +3,8 @@
 ========
 
 训练神经网络的每一步都要回答同一个问题：每个参数改动一点点，损失会怎样变。
-回答这个问题的数叫梯度（gradient），在 PyTorch 里求梯度的是 ``torch.autograd``。
+回答这个问题的数叫梯度（gradient）。
+由程序求出梯度，叫自动微分（automatic differentiation），在 PyTorch 里做这件事的是 ``torch.autograd``。
 读完本页，你能用手算核对 ``backward()`` 给出的数，知道梯度存放在哪里、什么时候要清零，也能让一部分运算不参加求导。
 
 **你将学到**：用数值理解梯度、让 PyTorch 记录运算、反向传播、叶张量与梯度累积、``no_grad``、``inference_mode`` 与 ``detach()``、学习率与清零。
@@ -103,11 +104,12 @@ assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > los
 # 各加 2 的时候，估计与实际连正负号都不同，损失不降反升。
 # 所以训练时每次只走一小步，走到新的地方再重新求梯度。
 #
-# 下图画出了这次计算的每一步。
-# 橙框是参数，灰框是运算，黑色的是数值，紫色的是梯度。
-# 数值从上往下算到损失；梯度从下往上走，出发时是 1，因为损失对自己的导数是 1，每经过一步运算，就乘以这一步的导数。
-# 例如平方这一步的导数是 :math:`2 \times (-3) = -6`，乘以 3 这一步的导数是 3，所以权重的梯度是 :math:`-6 \times 3 = -18`。
-# 在本站的网页上，可以一步一步地走完这两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
+# 下图画出了这次计算的每一步，这样的图叫计算图（computational graph）。
+# 权重和偏置是参数，其余的框是运算。
+# 往下的箭头旁写着算出的数值，往上的箭头旁写着损失对这个数值的偏导数，也就是传回的梯度。
+# 梯度出发时是 1，因为损失对自己的导数是 1；每经过一步运算，就乘以这一步的导数。
+# 平方这一步的导数是 :math:`2 \times (-3) = -6`；减去目标、加偏置这两步的导数都是 1，所以 -6 不变；乘以 3 这一步的导数是 3，所以权重的梯度是 :math:`-6 \times 3 = -18`。
+# 在本站的网页上，可以一步一步地走完前向、反向两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
 
 # 画图（backward）：每个箭头旁，左边是往下算出的数值，右边是往上传回的梯度。
 import matplotlib.pyplot as plt
@@ -219,7 +221,7 @@ print(f"{x.is_leaf = }, {x.grad_fn = }, {x.grad = }")
 # %%
 # ``x`` 是直接创建的，不是由被记录的运算得来的，这样的张量叫叶张量（leaf tensor）。
 # 叶张量没有 ``grad_fn``；还没有做过反向传播，所以 ``grad`` 是 ``None``。
-# ``requires_grad`` 是 ``True``，也说 ``x`` 被跟踪：用到 ``x`` 的可微运算会被记录。
+# ``requires_grad`` 是 ``True``，也说 ``x`` 被跟踪：用到 ``x`` 的可微运算默认会被记录。
 # 再用 ``x`` 算出 ``y``。
 
 y = x + 2
@@ -240,8 +242,8 @@ print(z)
 print(out)
 
 # %%
-# autograd 只对可微的运算有效。
-# 比较大小、求最大值的位置、转换成整数类型，都没有导数可言，结果的 ``requires_grad`` 是 ``False``，梯度也传不过去。
+# autograd 只能沿着可微的运算往回走。
+# 比较大小、求最大值的位置、转换成整数类型，得到的是布尔值或整数，``requires_grad`` 是 ``False``，梯度也传不过去。
 # 只在个别点不可微的运算一般可以照常使用，例如 ``abs()`` 在 0 处没有导数，PyTorch 约定取 0。
 
 print((x > 0).requires_grad, x.argmax().requires_grad, x.long().requires_grad)
@@ -252,7 +254,7 @@ zero_.abs().backward()
 assert zero_.grad.item() == 0.0
 zero_.grad = None
 zero_.sqrt().backward()
-assert zero_.grad.isinf().all() and x.round().requires_grad
+assert zero_.grad.isinf().all() and x.round().requires_grad and x.bfloat16().requires_grad
 # sphinx_gallery_end_ignore
 
 # %%
@@ -316,8 +318,8 @@ assert a.is_leaf and not a.requires_grad and b.requires_grad
 # sphinx_gallery_end_ignore
 
 # %%
-# 反向传播：4.5 从哪里来
-# ----------------------
+# 反向传播：梯度怎样算出来
+# ------------------------
 #
 # ``out`` 只有一个元素，所以直接调用 ``out.backward()`` 即可。
 # 算出的梯度放在 ``x.grad`` 里，形状与 ``x`` 相同。
@@ -369,9 +371,9 @@ torch.testing.assert_close(x.grad, 1.5 * (x.detach() + 2))
 # 从 ``grad_fn`` 走遍计算图
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 被记录下来的运算连成一张有向无环图（directed acyclic graph，DAG），叫作计算图（computational graph）。
-# 结果在一头，叶张量在另一头。
-# 每个节点的 ``next_functions`` 列出梯度接下来要去的节点，从 ``out.grad_fn`` 出发就能走遍全图。
+# 前面画出的计算图，是一张有向无环图（directed acyclic graph，DAG），结果在一头，叶张量在另一头。
+# 每个节点的 ``next_functions`` 列出梯度接下来要去的节点，每一项是一对，前一个是节点，后一个这里用不到。
+# 从 ``out.grad_fn`` 出发，就能走遍全图。
 # 下面的函数用一个列表记下到过的节点，每个节点只走一次。
 
 def walk(root):
@@ -405,7 +407,8 @@ assert len(walk(deep.grad_fn)) == 17
 #
 # 一个量经过几条路影响结果时，各条路的导数要相加，这是链式法则在分岔处的规则。
 # 这里两条边传来的梯度在 ``AddBackward0`` 处相加，也正是乘积的求导法则：:math:`(y \cdot y)' = y + y`。
-# 下图画出了每条边上的数值和梯度，``x`` 在最上面，与打印的次序相反；框里第一行是反向传播的节点，第二行是对应的前向运算。
+# 下图画出了每条边上的数值和梯度，``x`` 在最上面，与打印的顺序相反；框里第一行是反向传播的节点，第二行是对应的前向运算或叶张量。
+# 四个元素都相同，图上只写一个，所以求平均前后写的都是 27。
 # ``y * y`` 收到 :math:`\frac{1}{4} \times 3 = 0.75`，左右两边各乘以另一个因子 :math:`y = 3`，所以各传回 2.25。
 
 # 画图：乘法的两条边各传回 2.25，在加法处合成 4.5；四个元素都相同，图上只写一个。
@@ -430,7 +433,7 @@ draw_mean()
 plt.show()
 
 # %%
-# 从叶张量开始的前向传播，只要被记录，每做一次就新建一张计算图。
+# 每做一次被记录的前向传播，就新建一张计算图。
 # 所以 Python 的 ``if`` 和 ``while`` 可以照常使用，这一次执行了哪些运算，图里就有哪些节点；后面的选读有一个循环次数取决于数据的例子。
 
 # %%
@@ -446,9 +449,9 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：有几个输出，就有几组导数，PyTorch 不知道你要的是哪一种组合。
+# **原因**：有几个输出，就有几组导数，PyTorch 不知道各组导数该按什么系数相加。
 #
-# **解决办法**：先用 ``sum()`` 或 ``mean()`` 化成标量（scalar），训练时的损失一般已经是标量。
+# **解决办法**：先用 ``sum()`` 或 ``mean()`` 化成标量（scalar），用 ``mean()`` 时，梯度也除以了元素的个数；训练时的损失一般已经是标量。
 # 另一种办法是给 ``backward()`` 传一个与输出形状相同的张量，选读里有专门的一节。
 
 (x**2).sum().backward()
@@ -494,7 +497,7 @@ assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
 # sphinx_gallery_end_ignore
 
 # %%
-# **原因**：先打开了 ``requires_grad``，再做运算，留下梯度的是那个没有名字的叶张量。
+# **原因**：先打开了 ``requires_grad``，再做运算，梯度留在了 ``torch.ones(...)`` 那个没有名字的叶张量上。
 # 写了 ``requires_grad=True`` 之后再用 ``.to()`` 换设备或浮点类型也一样，只要真的换了，得到的就不是叶张量。
 #
 # **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地改成 ``True``。
@@ -509,7 +512,7 @@ print(f"{w.is_leaf = }, {w.grad = }")
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 如果同一个参数在一次前向传播里用了几次，几条路径传来的梯度要相加。
-# 这件事在一次 ``backward()`` 之内完成，梯度先加好，再写进 ``grad``。
+# 那么 ``grad`` 是每条路径写一次，还是加好以后只写一次？
 # 下面注册一个函数，PyTorch 每次写完 ``w.grad`` 就调用这个函数，把写好的值打印出来。
 #
 # **先猜一猜**：``w`` 用了三次，导数是 :math:`3 + 2w`，在 :math:`w = 2` 处会打印出什么？
@@ -527,7 +530,7 @@ for use in (lambda t: t * t * t, lambda t: t.sin() + t.exp() + t, lambda t: sum(
 # sphinx_gallery_end_ignore
 
 # %%
-# 只打印了一行，说明只写入了一次，写入的已经是三条路径的和。
+# 只打印了一行，说明在一次 ``backward()`` 之内，梯度先加好，再写进 ``grad``。
 # 下面把前向和反向传播完整地做两遍，每一遍求出的梯度都是前面核对过的 4.5。
 #
 # **先猜一猜**：两遍都做完以后，打印出的 ``x.grad`` 左上角的元素是多少？
@@ -546,7 +549,8 @@ assert torch.equal(x.grad, torch.full((2, 2), 9.0))
 # 例如一个批量（batch，一次用到的一组样本）太大，内存放不下，就分成几段，每一段各做一次前向和反向传播，``grad`` 里留下的就是各段梯度之和。
 #
 # 代价是，开始新的一步之前要自己清零。
-# 把 ``grad`` 设回 ``None`` 就是清零；训练时由优化器（optimizer，按梯度更新参数的对象）的 ``zero_grad()`` 统一来做，本页最后有一个实验看忘记清零的后果。
+# 把 ``grad`` 设回 ``None`` 就是清零，下一次 ``backward()`` 会直接写入，与从 0 加起一样。
+# 训练时由优化器（optimizer，按梯度更新参数的对象）的 ``zero_grad()`` 统一来做，本页最后有一个实验看忘记清零的后果。
 
 x.grad = None
 (3 * (x + 2) ** 2).mean().backward()
@@ -584,11 +588,11 @@ for together in (False, True):
 # sphinx_gallery_end_ignore
 
 # %%
-# **原因**：图里存着反向传播要用的中间值（这里是平方之前的 ``x + 2``），第一次反向传播之后，这些值就释放了。
+# **原因**：图里存着反向传播要用的中间值（例如平方之前的 ``x + 2``），第一次反向传播之后，这些值就释放了。
 # 如果图里没有一步需要这样的值，例如只有加法和求和，再走一次并不报错，但不要依赖这一点。
-# 两个结果共用一段前向传播，又分别调用 ``backward()``，如果共用的那一段存着这样的值，也会碰到这条错误。
+# 从同一段前向传播算出两个损失，又分别调用 ``backward()``，也可能碰到这条错误，因为共用的那一段存着的值已经释放。
 #
-# **解决办法**：像训练时那样，每次重新做前向传播；有两个结果时，先相加，再一起反向传播。
+# **解决办法**：像训练时那样，每次重新做前向传播；有两个损失时，先相加，再一起反向传播。
 # 确实要用同一张图走两次时，第一次写上 ``retain_graph=True``，这时梯度照样累积。
 
 x = torch.ones(2, 2, requires_grad=True)
@@ -631,7 +635,7 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # --------------------
 #
 # 评估模型、用模型作预测，或者更新参数时，一般都不需要对做的运算再求导，这时还建计算图，只是白费内存和时间。
-# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪（视图除外）。
+# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
 
@@ -642,14 +646,17 @@ with torch.no_grad():
 print(x.requires_grad, outside.requires_grad, inside.requires_grad)
 # sphinx_gallery_start_ignore
 with torch.no_grad():
+    views_ = [x[:2], x.view(3, 1), outside[:2], torch.ones(3)[:2]]
+assert [v.requires_grad for v in views_] == [True, True, True, False] and views_[0].grad_fn is None
+with torch.no_grad():
     assert not any(t.requires_grad for t in (x * 2, x.sum(), x.exp(), torch.cat([x, x]), x.to(torch.float64)))
     assert x.view(3, 1).requires_grad and outside[0].requires_grad
     assert (x * 2).add_(1).requires_grad is False and outside.clone().requires_grad is False
 # sphinx_gallery_end_ignore
 
 # %%
-# ``x`` 自己的标记没有变，变的是块内运算的结果。
-# 出了这个块，一切照旧。
+# ``x`` 自己的标记没有变，变的是块内运算的结果；出了这个块，一切照旧。
+# 在块内取视图（例如 ``x[:2]``）有些特别：``requires_grad`` 仍与 ``x`` 相同，但取视图这一步没有被记录，从视图往回求导，到不了 ``x``。
 
 # %%
 # 常见错误：直接原地修改叶张量
@@ -684,8 +691,10 @@ assert w.is_leaf and w.requires_grad
 #
 # 如果结果以后也不会参加求导，可以改用 ``torch.inference_mode()``。
 # ``inference_mode`` 比 ``no_grad`` 多省去一些记录工作，限制也更多。
-# 块内新建的张量，以后如果用在需要梯度的运算里，而那个运算要存下这个张量的值，就会报错。
+# 块内新建的张量，不能留到反向传播时再用。
+# 下面的乘法里，乘积对 ``w`` 的导数就是 ``features``，PyTorch 要把 ``features`` 存下来，所以报错。
 
+w = torch.tensor([1.0, 2.0], requires_grad=True)
 with torch.inference_mode():
     features = torch.ones(2) * 2
 try:
@@ -729,9 +738,9 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error).split(' Hint')[0]}")
 
 # %%
-# **原因**：PyTorch 给张量记着一个“版本号”，每做一次 PyTorch 的原地运算，版本号就增加（在 ``inference_mode`` 里新建的张量没有版本号）。
+# **原因**：PyTorch 给普通的张量记着一个“版本号”，每用 PyTorch 的原地运算改动一次数值，版本号就增加。
 # 视图和 ``detach()`` 的结果与原张量共用一个版本号。
-# 错误信息里的两个版本号不同，说明值存下之后又做过原地运算，所以 PyTorch 不再使用这些值。
+# 错误信息里的两个版本号不同，说明值存下之后又做过原地运算，所以 PyTorch 不肯再用这些值求梯度，直接报错。
 #
 # 更危险的是绕过版本号的改动。
 # 张量在 CPU 上时，``detach().numpy()`` 得到的数组也共享内存，而 NumPy 不知道版本号。
@@ -751,8 +760,8 @@ assert base_._version == base_[1:].detach()._version == 3
 # sphinx_gallery_end_ignore
 
 # %%
-# **解决办法**：如果只是当场读一读，``detach().numpy()`` 没有问题。
-# 要改动数组，或者要留着以后用，就先用 ``clone()`` 复制，因为原张量被原地修改时，共享内存的数组也跟着变。
+# **解决办法**：要改动 ``detach()`` 的结果，或者改动由此得到的数组，就先用 ``clone()`` 复制一份，复制的与 ``e`` 不共享内存。
+# 只是当场读一读，不必复制；要留着以后用，也要复制，因为 ``e`` 被原地修改时，共享内存的数组也跟着变。
 
 a.grad = None
 e = a.exp()
@@ -775,6 +784,7 @@ with torch.no_grad():
 #
 # **现象**：对损失调用 ``backward()``，错误信息说损失既不需要梯度，也没有 ``grad_fn``。
 
+w = torch.tensor([1.0, 2.0], requires_grad=True)
 with torch.no_grad():
     loss = (w**2).sum()
 try:
@@ -805,6 +815,7 @@ assert one_.grad.item() == 2 and two_.grad is None
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 旧代码里常见的 ``.data`` 也给出一个共享内存、不被跟踪的张量，但 ``.data`` 的结果有自己的版本号，改动了也不会被发现。
+# 另外，在 ``inference_mode`` 里新建的张量没有版本号。
 # 同样的错误，这次没有任何提示，梯度却是错的。
 
 a.grad = None
@@ -845,16 +856,7 @@ targets = 2 * inputs + 1 + 0.1 * torch.randn(64)
 #
 #    w \leftarrow w - \eta\,\frac{\partial l}{\partial w}
 #
-# 动量（momentum）让每一步除了当前的梯度，还带上以往的梯度。
-# 优化器为每个参数保存一个累计量 :math:`v`，开始时是 0，每一步先更新 :math:`v`，再用 :math:`v` 代替梯度：
-#
-# .. math::
-#
-#    v \leftarrow \mu\,v + \frac{\partial l}{\partial w}, \qquad
-#    w \leftarrow w - \eta\,v
-#
-# 系数 :math:`\mu` 也叫动量，就是下面的参数 ``momentum``，0 表示不用动量。
-# 另一个参数 ``clear`` 决定是否清零，留给后面的实验。
+# 下面的参数 ``momentum`` 和 ``clear`` 留给后面的实验，先用默认值。
 
 def train(rate, momentum=0.0, clear=True, steps=100):
     weight = torch.tensor(0.0, requires_grad=True)
@@ -888,11 +890,11 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 
 # %%
 # 学习率乘以梯度，就是这一步走多远。
-# 学习率太小，走了近 100 步，直线还没到；学习率合适，斜率和截距就接近 2 和 1。
-# 损失随截距的变化像一个山谷，最低处叫谷底；学习率太大，截距每一步都越过谷底，落到对面更远的地方，损失很快就越来越大。
-# 输入的绝对值不超过 1，所以损失随斜率变化得平缓一些，同一个学习率对斜率还不算太大。
+# 学习率太小，走了 99 步，直线还没到；学习率合适，斜率和截距就接近 2 和 1。
+# 损失随截距的变化像一个山谷，最低处叫谷底；学习率太大，截距每一步都越过谷底，落到对面更远的地方，损失于是迅速增大。
+# 这里的输入左右对称，截距的误差在斜率的梯度里正负抵消，所以斜率没有跟着发散，只被舍入误差带偏了一点。
 # 下图上半部分是学习率 0.1 时，直线在训练中怎样移动，下半部分是三种学习率的损失。
-# 在本站的网页上，可以选择学习率、动量和是否清零，逐步看直线怎样移动。
+# 在本站的网页上，可以换学习率，也可以试下面要讲的忘记清零和动量，逐步看直线怎样移动。
 
 # 画图（learning-rate）：上面是直线一步步靠近数据，下面是学习率太小、合适、太大时的损失。
 def draw_fit():
@@ -910,6 +912,7 @@ def draw_fit():
         losses = [loss for *_, loss in train(rate)]
         bottom.semilogy(losses, styles[rate], color="C3")
         bottom.text(x, y, name, fontsize=11)
+    bottom.yaxis.set_major_formatter("{x:g}")
     bottom.set(xlabel="步数", ylim=(0.005, 1e5), title="三种学习率（纵轴是损失，对数刻度）")
     fig.suptitle("用梯度拟合 y = 2x + 1：学习率太小、合适、太大", fontsize=12)
 
@@ -939,6 +942,7 @@ assert train(0.1, momentum=0.9, clear=False)[-1][2] > 1e6
 # %%
 # 忘记清零时，每一步用的都是从开头到现在的全部梯度之和。
 # 参数已经到了谷底，旧的梯度还在推着参数往前，于是冲过头，再被推回来，像没有摩擦的摆，停不下来。
+# 斜率和截距摆动的周期不同，合起来就是下图的样子。
 
 # 画图：每步清零，损失很快降到底；忘记清零，损失来回振荡。
 def draw_forgotten():
@@ -947,19 +951,41 @@ def draw_forgotten():
     ax.plot([loss for *_, loss in train(0.1)], color="0.4", linewidth=2.5)
     ax.text(12, 2.55, "忘记清零", color="C3", fontsize=11)
     ax.text(99, -0.08, "每步清零", color="0.4", fontsize=11, ha="right", va="top")
-    ax.set(xlabel="步数", ylim=(-0.4, 2.9))
-    fig.suptitle("损失（纵轴）：每步清零则平稳下降，忘记清零则振荡", fontsize=12)
+    ax.set(xlabel="步数", ylim=(-0.4, 2.9), title="纵轴是损失")
+    fig.suptitle("每步清零则平稳下降，忘记清零则振荡", fontsize=12)
 
 
 draw_forgotten()
 plt.show()
 
 # %%
-# 这次运行里，损失只是振荡。
-# 换一种设置，后果可能更坏，例如动量设为 0.9，损失就发散了。
+# 这次运行里，损失只是振荡；换一种设置，后果可能更坏。
+# 例如用上动量（momentum），也就是让每一步除了当前的梯度，还带上以往的梯度。
+# 优化器为每个参数保存一个累计量 :math:`m`，开始时是 0，每一步先更新 :math:`m`，再用 :math:`m` 代替梯度：
+#
+# .. math::
+#
+#    m \leftarrow \mu\,m + \frac{\partial l}{\partial w}, \qquad
+#    w \leftarrow w - \eta\,m
+#
+# 系数 :math:`\mu` 也叫动量，就是 ``train`` 的参数 ``momentum``，0 表示不用动量。
+# 下面把动量设为 0.9，忘记清零时，损失就发散了。
 
 for name, clear in (("每步清零", True), ("忘记清零", False)):
     print(f"动量 0.9，{name}：最后的损失 {train(0.1, momentum=0.9, clear=clear)[-1][2]:.2g}")
+
+# %%
+# 选读：清零是设为 ``None`` 还是填成 0
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# 优化器的 ``zero_grad()`` 默认把 ``grad`` 设为 ``None``，也可以改为填成 0，下面把两种清零并排来看。
+
+p = torch.tensor(1.0, requires_grad=True)
+optimizer = torch.optim.SGD([p], lr=0.1)
+for set_to_none in (True, False):
+    (p**2).backward()
+    optimizer.zero_grad(set_to_none=set_to_none)
+    print(f"{set_to_none = }, {p.grad = }")
 
 # %%
 # .. admonition:: 2018 年的写法
@@ -968,16 +994,6 @@ for name, clear in (("每步清零", True), ("忘记清零", False)):
 #    当时 ``zero_grad()`` 把梯度填成 0，打印 ``grad`` 得到全零的张量。
 #    现在默认把 ``grad`` 设为 ``None``（参数 ``set_to_none=True``），省下内存和一次填充。
 #    旧代码如果在清零之后紧接着读 ``grad.sum()``，现在会因为 ``None`` 而报错。
-
-# %%
-# 下面把两种清零并排来看。
-
-p = torch.tensor(1.0, requires_grad=True)
-optimizer = torch.optim.SGD([p], lr=0.1)
-for set_to_none in (True, False):
-    (p**2).backward()
-    optimizer.zero_grad(set_to_none=set_to_none)
-    print(f"{set_to_none = }, {p.grad = }")
 
 # %%
 # 选读：结果不是标量时，``backward()`` 要一个向量
@@ -1013,7 +1029,7 @@ for weights_ in (torch.ones(3), torch.tensor([0.0, -1.0, 0.5])):
 # sphinx_gallery_end_ignore
 
 # %%
-# 所以 ``backward()`` 的参数 ``gradient`` 不是用来“指定形状”的，里面的每个数都乘在相应输出的导数上。
+# 所以 ``backward()`` 的参数 ``gradient`` 里的每个数，都乘在相应输出的导数上。
 # ``gradient`` 的形状必须与输出相同，给错了会得到另一条错误。
 
 y = f(x)
@@ -1051,7 +1067,7 @@ except RuntimeError as error:
 #
 # 为什么恰好是这个式子？
 # 如果后面有一个标量损失 :math:`l = g(\vec y)`，取 :math:`v_i = \partial l/\partial y_i`，那么 :math:`J^{\mathsf T}\vec v` 的第 :math:`j` 个分量是 :math:`\sum_i \frac{\partial y_i}{\partial x_j}\frac{\partial l}{\partial y_i} = \frac{\partial l}{\partial x_j}`，正是链式法则。
-# 对实数的张量，反向传播经过计算图里的一步运算（PyTorch 自带的），做的就是一次这样的乘法。
+# 对实数的张量，反向传播每经过计算图里的一步运算，一般也就是做一次这样的乘法。
 #
 # ``torch.func.jacrev`` 把一个函数变成“求它的雅可比矩阵”的函数，内部对 :math:`\vec v = \vec e_1, \vec e_2, \dots` 一并求出各个向量-雅可比积，:math:`\vec e_i` 的第 :math:`i` 个分量是 1，其余是 0，所以每一个积给出 :math:`J` 的一行。
 # 代码里的 ``J.mT`` 是 :math:`J` 的转置。
@@ -1068,10 +1084,10 @@ torch.testing.assert_close(torch.stack(rows), J)
 # sphinx_gallery_end_ignore
 
 # %%
-# 后面再接一个不是加权和的标量
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+# 换一个损失：平方和
+# ^^^^^^^^^^^^^^^^^^
 #
-# 在 ``y`` 后面接上 :math:`l = \sum_i y_i^2`，它对 ``y`` 的梯度是 :math:`2\vec y`。
+# 在 ``y`` 后面接上损失 :math:`l = \sum_i y_i^2`，这个损失对 ``y`` 的梯度是 :math:`2\vec y`。
 # 从 :math:`l` 出发，与从 ``y`` 出发并取 :math:`\vec v = 2\vec y`，得到相同的梯度。
 
 x = torch.tensor([2.0, 3.0], requires_grad=True)
@@ -1160,7 +1176,7 @@ assert len(counts) > 1
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
-#    当时的教程把这个例子的输出写成 ``[102.4, 1024, 0.1024]``，没有给出种子，好像这是定数。
+#    当时的教程把这个例子的输出写成 ``[102.4, 1024, 0.1024]``，没有给出种子，好像结果是固定的。
 #    现在知道，那只是 :math:`k = 10` 时的结果。
 
 # %%
@@ -1183,7 +1199,8 @@ for scale in (1.0, 10.0, 100.0):
 # ------------------------------------
 #
 # ``torch.autograd.grad`` 也做一次反向传播，但把梯度作为返回值交给你，不写进 ``grad``，因此也不累积。
-# 写上 ``create_graph=True``，求导的过程本身也被记录，如果得到的梯度仍然依赖 ``x``，就可以再求一次导。
+# 写上 ``create_graph=True``，求导的过程本身也被记录，如果得到的梯度仍然依赖 ``x``，一般就可以再求一次导。
+# 返回的是元组，所以左边写成 ``(first,)``，取出里面的那一个梯度。
 
 x = torch.tensor(3.0, requires_grad=True)
 (first,) = torch.autograd.grad(x**3, x, create_graph=True)
@@ -1210,7 +1227,8 @@ assert (first.item(), second.item(), x.grad) == (27.0, 18.0, None)
 #    f'(x) \approx \frac{f(x + h) - f(x - h)}{2h}
 #
 # 有限差分不需要知道 :math:`f` 里面是什么，因此可以独立地检验 autograd。
-# 取 :math:`f(x) = e^{\sin x}`，它的导数是 :math:`\cos x\, e^{\sin x}`，在 50 个点上比较。
+# 取 :math:`f(x) = e^{\sin x}`，导数是 :math:`\cos x\, e^{\sin x}`，在 50 个点上比较。
+# 每个函数值只依赖自己的那个点，所以求和之后再反向传播，各点的导数不会混在一起。
 
 def curve(x):
     return torch.exp(torch.sin(x))
@@ -1232,7 +1250,7 @@ assert (points.grad - exact).abs().max() < 1e-14 and (difference - exact).abs().
 
 # %%
 # 两种办法都与公式相符。
-# 有限差分是近似；autograd 逐步执行求导公式，误差只来自浮点数的舍入。
+# 有限差分是近似；autograd 在这里逐步执行求导公式，误差只来自浮点数的舍入。
 #
 # 那么 :math:`h` 取多小才好？
 # 让它从 0.1 一直变到 :math:`10^{-12}`，在 float32 和 float64 中各算一遍，记下每次的最大误差。
@@ -1245,8 +1263,8 @@ for dtype in (torch.float32, torch.float64):
     errors[dtype] = [
         (central_difference(curve, at, h).double() - exact).abs().max().item() for h in steps
     ]
-    best = min(range(len(steps)), key=errors[dtype].__getitem__)
-    print(f"{dtype}：h = {steps[best]:.0e} 时误差最小，为 {errors[dtype][best]:.0e}")
+    smallest = min(errors[dtype])
+    print(f"{dtype}：h = {steps[errors[dtype].index(smallest)]:.0e} 时误差最小，为 {smallest:.0e}")
 
 at = points.detach().float().requires_grad_()
 curve(at).sum().backward()
@@ -1265,7 +1283,9 @@ def draw_errors():
         ax.text(*place, f"有限差分，{name}", fontsize=11)
     ax.axhline(rounding, color="C4", linestyle="--")
     ax.text(1e-8, rounding * 1.5, "autograd，float32", color="C4", fontsize=11)
-    ax.set(xlabel="步长 h", ylim=(1e-11, 20))
+    ax.xaxis.set_major_formatter("{x:.0e}")
+    ax.yaxis.set_major_formatter("{x:.0e}")
+    ax.set(xlabel="步长 h", ylim=(1e-11, 20), title="纵轴是最大误差")
     fig.suptitle("最大误差呈 U 形：h 太大有截断误差，太小有舍入误差", fontsize=12)
 
 
@@ -1277,8 +1297,8 @@ plt.show()
 # 起初误差随 :math:`h^2` 下降，因为公式只是近似，这一部分叫截断误差。
 # 越过谷底，误差反而上升，因为 :math:`f(x+h)` 与 :math:`f(x-h)` 越来越接近，相减之后剩下的主要是舍入误差，除以很小的 :math:`2h` 又把它放大。
 # float32 的有效数字少，所以谷底来得更早，也更高。
-# float32 左端的平台，是 :math:`h` 小到 :math:`f(x+h)` 与 :math:`f(x-h)` 舍入成同一个数，差恒为零，误差就是导数本身。
-# 平台右端的小峰，是还有个别点的差不为零，而差只有末位的一个单位，除以 :math:`2h` 反而偏得更多。
+# float32 左端是一段平台：:math:`h` 太小，:math:`f(x+h)` 与 :math:`f(x-h)` 舍入成同一个数，差恒为零，误差就等于导数本身的大小。
+# 平台右端有个小峰：个别点的差还不是零，但只有末位的一个单位，除以很小的 :math:`2h`，反而偏得更多。
 # autograd 不做这样的减法，也没有 :math:`h` 要挑。
 
 ratio = errors[torch.float64][0] / errors[torch.float64][2]
@@ -1316,7 +1336,7 @@ assert not torch.autograd.gradcheck(half_broken, sample, raise_exception=False)
 
 # %%
 # 前一个通过，后一个被当场指出。
-# 有时要自己规定一种运算怎样求导，办法是继承 ``torch.autograd.Function`` 这个类，写出前向和反向两个方法；这时应当先过这一关。
+# 有时要自己规定一种运算怎样求导，办法是继承 ``torch.autograd.Function`` 这个类，写出前向和反向两个方法；写好以后，先用 ``gradcheck`` 检查。
 
 # %%
 # 选读：用钩子和 ``TORCH_LOGS`` 查看反向传播
@@ -1355,7 +1375,17 @@ square.grad_fn.register_hook(
 # 小结
 # ----
 #
-# 用几行代码把全程再走一遍：
+# - 梯度说明参数改动一点点时损失怎样变，只在当前这一点附近有效，所以训练时每次走一小步。
+# - ``requires_grad=True`` 让可微运算被记录；记下的节点连成一张有向无环图，每次前向传播重新建立。
+# - ``backward()`` 从损失（标量）出发，走回叶张量。
+#   一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
+# - 图里的中间值释放以后，同一张图不能再走第二次；通常的办法是重新做前向传播。
+# - ``no_grad`` 和 ``inference_mode`` 让一段代码不被记录，``detach()`` 返回共享内存的新张量；要改动 ``detach()`` 的结果，先 ``clone()``。
+# - 不用动量时，学习率乘以梯度就是一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
+
+# %%
+# 选读：用几行代码把全程再走一遍
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
 x = torch.ones(2, 2, requires_grad=True)  # 开始跟踪
 out = (x**3).sum()  # 前向传播，建图
@@ -1367,15 +1397,6 @@ with torch.no_grad():
 # sphinx_gallery_start_ignore
 assert torch.equal(x.grad, torch.full((2, 2), 3.0))
 # sphinx_gallery_end_ignore
-
-# %%
-# - 梯度说明参数改动一点点时损失怎样变，只在当前这一点附近有效，所以训练时每次走一小步。
-# - ``requires_grad=True`` 让可微运算被记录；记下的节点连成一张有向无环图，每次前向传播重新建立。
-# - ``backward()`` 从标量出发走回叶张量。
-#   一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
-# - 图里有释放了的中间值时，不能走第二次；通常的办法是重新做前向传播。
-# - ``no_grad`` 和 ``inference_mode`` 让一段代码不被记录，``detach()`` 返回共享内存的新张量；要改动 ``detach()`` 的结果，先 ``clone()``。
-# - 学习率乘以梯度，就是一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
 
 # %%
 # 练习
@@ -1416,7 +1437,7 @@ assert {id(node.variable) for node in leaves} == {id(a), id(b)}
 # %%
 # 下图是把这张计算图画出来的样子。
 
-# 画图：在减法处分成两支，各自走到叶张量 a 和 b。
+# 画图：在减法处分成两支，各自走到叶张量 a 和 b；两个元素相同时只写一个。
 def draw_two_leaves():
     a = torch.tensor([2.0, 3.0], requires_grad=True)
     b = torch.tensor([6.0, 4.0], requires_grad=True)

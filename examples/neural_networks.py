@@ -15,8 +15,8 @@
 # 先看一遍完整的训练
 # ------------------
 #
-# 本页不用数据集，图片由代码画出：在 32×32 的黑底上画一横和一撇，就是一个“7”。
-# 四个数的形状依次是（批量，通道，高，宽），这里是 1 张图片、1 个通道（channel），也就是灰度图。
+# 本页不用数据集，由代码在 32×32 的黑底上画一横和一撇，就是一个“7”。
+# 形状里的四个数依次是（批量，通道，高，宽），这里是 1 张图片、1 个通道（channel），也就是灰度图。
 
 import torch
 
@@ -40,7 +40,7 @@ chinese_fonts = [
 ]
 installed = set(font_manager.get_font_names())
 found = [name for name in chinese_fonts if name in installed]
-plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False, "font.size": 11})
+plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False, "font.size": 12})
 if not found:  # 一种中文字体也没有，就略去汉字，不画方框
     set_text = text.Text.set_text
     text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
@@ -77,14 +77,14 @@ assert first_losses < 0.02 and net(inputs).argmax() == 7
 # sphinx_gallery_end_ignore
 
 # %%
-# 这里的损失（loss）一步比一步小。
-# 换成更深的网络、更多的图片，骨架也还是这六步：
+# 打印出的损失（loss）一步比一步小。
+# 换成更深的网络、更多的图片，骨架也还是这样，可以归纳成六步：
 #
 # 1. 定义一个网络，它带有可学习的参数（parameter）；
 # 2. 一次次取出输入，这里每次都是同一张图片；
 # 3. 让输入通过网络，得到输出；
 # 4. 计算损失，也就是输出离目标有多远；
-# 5. 清掉上一步的梯度，再反向传播（backpropagation），求出损失对每个参数的梯度；
+# 5. 反向传播（backpropagation），求出损失对每个参数的梯度，在这之前要清掉上一步的梯度，上面写在循环的第一行；
 # 6. 更新参数，最简单的规则是从参数里减去学习率（learning rate）与梯度的积。
 #
 # 训练之后，十个得分里最大的是第几个（从 0 数起）：
@@ -93,13 +93,13 @@ print(net(inputs).argmax().item())
 
 # %%
 # 只记住一张图片，还不算认得“7”，但是整个过程已经走通了。
-# 下面把这个过程拆开，从卷积网络里最要紧的一种层（layer）开始。
+# 下面把这个过程拆开，并换上更适合图片的层（layer），先看卷积层。
 
 # %%
 # 卷积层算的是什么
 # ----------------
 #
-# 上面那一层给每个像素一个权重（weight）。
+# 上面那一层，每个得分都给每个像素各配一个权重（weight）。
 # 卷积层（convolution layer）换了一种做法：只用一小块权重，叫卷积核（kernel），在图片上逐格滑动，
 # 每到一处，就把窗口里的数与卷积核对应相乘，再求和。
 
@@ -124,7 +124,8 @@ print((window * kernel).sum().item())
 # 也就是说，这个卷积核算的是窗口的右边一列比左边一列亮多少：左暗右亮得正数，左亮右暗得负数，两边一样亮得 0。
 #
 # ``nn.Conv2d`` 在每一处都做同样的事，三个数依次是输入的通道数、输出的通道数和卷积核的边长。
-# 用 ``copy_`` 把这一层的权重改写成上面的卷积核（按广播的规则，3×3 扩成 ``(1, 1, 3, 3)``），暂时不要偏置（bias）。
+# 这一层的权重有四维，依次是（输出通道，输入通道，核高，核宽），这里是 ``(1, 1, 3, 3)``；暂时不要偏置（bias）。
+# 用 ``copy_`` 把权重改写成上面的卷积核，3×3 按广播的规则扩成四维；权重是需要梯度的叶张量，所以要在 ``no_grad`` 里改。
 # 窗口左上角的格子是 ``(14, 17)``，输出就在同样的下标处，与手算的结果是同一个数。
 
 conv = nn.Conv2d(1, 1, 3, bias=False)
@@ -148,15 +149,15 @@ assert edges[0, 0, 14, 17] == 2 and edges.min() < 0 < edges.max()
 
 # %%
 
-# 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图的绿色格子，下标与窗口左上角相同；灰色是 0，亮的是正数，暗的是负数
+# 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图框出的格子，下标与窗口左上角相同；右上图里灰色是 0，更亮的是正数，更暗的是负数
 row, column = 14, 17
 fig, axes = plt.subplots(2, 2, figsize=(4.8, 5), layout="constrained")
 axes[0, 0].imshow(inputs[0, 0], cmap="gray")
 axes[0, 0].add_patch(plt.Rectangle((column - 0.5, row - 0.5), 3, 3, fill=False, ec="C0", lw=2.5))
-axes[0, 0].set_title("图片与窗口", size=11)
+axes[0, 0].set_title("图片与窗口", size=12)
 axes[0, 1].imshow(edges[0, 0].detach(), cmap="gray", vmin=-3, vmax=3)
-axes[0, 1].add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec="C2", lw=2.5))
-axes[0, 1].set_title("特征图", size=11)
+axes[0, 1].add_patch(plt.Rectangle((column - 0.9, row - 0.9), 1.8, 1.8, fill=False, ec="C2", lw=2))
+axes[0, 1].set_title("特征图", size=12)
 for ax, numbers, color, title in [
     (axes[1, 0], window, "C0", "窗口"), (axes[1, 1], kernel, "C1", "卷积核")
 ]:
@@ -166,12 +167,12 @@ for ax, numbers, color, title in [
             ax.add_patch(plt.Rectangle((j, i), 1, 1, fill=False, ec=color))
             ax.text(j + 0.5, i + 0.5, f"{numbers[i, j]:.0f}", ha="center", va="center", size=14)
     ax.set(xlim=(-0.2, 3.2), ylim=(3.2, -0.2), aspect="equal")
-    ax.set_title(title, size=11)
+    ax.set_title(title, size=12)
 for ax in axes.flat:
     ax.axis("off")
-axes[1, 0].text(3.5, 1.5, "×", ha="center", va="center", size=16)
+axes[1, 0].text(3.55, 1.5, "对应\n相乘", ha="center", va="center")
 answer = (window * kernel).sum()
-fig.supxlabel(f"九个乘积之和是 {answer:.0f}，填进绿色格子", color="C2", size=11)
+fig.supxlabel(f"九个乘积之和是 {answer:.0f}，填进特征图里框出的格子", color="C2", size=12)
 fig.suptitle(f"一个窗口算出一个数：相乘再求和，得 {answer:.0f}")
 plt.show()
 
@@ -183,7 +184,8 @@ plt.show()
 # 6 个卷积核，6 张特征图
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
-# 一个卷积核处处用同一组权重，只能找出一种局部的花样，得出一张特征图；要找许多种，一层里就放许多个卷积核。
+# 一个卷积核处处用同一组权重，好处是参数少，同一种图案出现在图片的哪里，都能照样找出来。
+# 但是一个卷积核只能找一种图案，得出一张特征图，要找许多种，一层里就放许多个卷积核。
 # ``nn.Conv2d(1, 6, 5)`` 有 6 个 5×5 的卷积核，各自滑遍整张图片，得到 6 张特征图，也就是 6 个输出通道。
 
 conv1 = nn.Conv2d(1, 6, 5)
@@ -203,7 +205,7 @@ def draw_rows(parts, height):
     lines = [len(pictures) // 9 + 1 for _, pictures, _ in parts]
     ratios = [0.65 * n + 0.35 for n in lines]
     for part, (label, pictures, color), n in zip(fig.subfigures(len(parts), 1, height_ratios=ratios), parts, lines):
-        part.suptitle(label, x=0.01, ha="left", size=11)
+        part.suptitle(label, x=0.01, ha="left", size=12)
         for i, ax in enumerate(part.subplots(n, len(pictures) // n, squeeze=False).flat):
             ax.imshow(pictures[i], cmap="gray")
             ax.set(xticks=[], yticks=[])
@@ -226,7 +228,7 @@ plt.show()
 #
 # 第二个卷积层的输入是 6 个通道，输出 16 个通道。
 # 并不是 6 张特征图各自变出几张来，16 是卷积核的个数。
-# 这一层的每个卷积核都有 6 片，一片对着一张特征图，6 片的乘积全部加在一起，得出一个数，所以一个卷积核滑遍之后只得一张图；
+# 这一层的每个卷积核都有 6 片，也就是深度为 6，一片对着一张特征图，6 片的乘积全部加在一起，得出一个数，所以一个卷积核滑遍之后只得一张图；
 # 有 16 个这样的卷积核，就有 16 张图。
 #
 # **先猜一猜**：``nn.Conv2d(6, 16, 5)`` 的权重是什么形状？
@@ -235,8 +237,9 @@ conv2 = nn.Conv2d(6, 16, 5)
 print(tuple(conv2.weight.shape))
 
 # %%
-# 手算第 3 号输出通道的一处：窗口取遍 6 个通道，乘第 3 号卷积核，求和，再加第 3 号偏置。
-# ``torch.testing.assert_close`` 比较两个张量，形状或类型不同，或者数值相差超出容许的舍入误差，就会报错。
+# 这里先不加激活函数和池化，把 ``conv2`` 直接接在上面的 ``maps`` 后面。
+# 手算 3 号输出通道（从 0 数起）的一处：窗口取遍 6 个通道，乘 3 号卷积核，求和，再加 3 号偏置。
+# ``torch.testing.assert_close`` 比较两个张量，形状或数据类型不同，或者数值相差超出容许的舍入误差，就会报错。
 
 window = maps[0, :, 14:19, 17:22]
 by_hand = (window * conv2.weight[3]).sum() + conv2.bias[3]
@@ -253,11 +256,11 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 
 # %%
 
-# 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出一张，即绿框里的那张；另外 15 张出自另外 15 个卷积核
+# 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出最下面框出的那张；另外 15 张出自另外 15 个卷积核
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
-    ("6 张特征图，各 28×28", maps[0].detach(), None), ("3 号卷积核，6 片，各 5×5", conv2.weight[3].detach(), "C1"),
-    ("16 张新的特征图，各 24×24", second_maps, "C2"),
+    ("6 张特征图，各 28×28", maps[0].detach(), None), ("× 3 号卷积核的 6 片，各 5×5，乘积全部相加", conv2.weight[3].detach(), "C1"),
+    ("16 张新的特征图，各 24×24，框出的是 3 号", second_maps, "C2"),
 ], height=4.6)
 fig.suptitle("6 个通道怎样变成 16 个通道")
 plt.show()
@@ -266,19 +269,18 @@ plt.show()
 # 为什么要有激活函数
 # ------------------
 #
-# 卷积层和全连接层（fully connected layer，也叫线性层）做的都是“加权求和再加偏置”。
-# 全连接层 ``nn.Linear(4, 3)`` 把 4 个数变成 3 个数，算式是 :math:`y = xW^\top + b`；
-# 权重的形状先写输出、后写输入，即 ``(3, 4)``，所以要转置（``.T``）。
+# 卷积层和全连接层（fully connected layer，也叫线性层）通常做的都是“加权求和再加偏置”。
+# 全连接层 ``nn.Linear(4, 3)`` 把 4 个数变成 3 个数，对一个样本，算式是 :math:`y = Wx + b`，权重 :math:`W` 的形状先写输出、后写输入，即 ``(3, 4)``。
+# 有几个样本时，每个样本是 ``x`` 的一行，写成 ``x @ W.T + b``。
 #
-# 这样的层直接连起来，再多也只相当于一个线性层，例如两个全连接层可以合并：
+# 这样的层不论直接连多少个，合起来仍只相当于一个线性层，例如两个全连接层：
 #
 # .. math::
 #
-#    (xW_1^\top + b_1)W_2^\top + b_2 = x(W_2W_1)^\top + (W_2b_1 + b_2)
+#    W_2(W_1x + b_1) + b_2 = (W_2W_1)x + (W_2b_1 + b_2)
 #
-# 右边仍是一个线性层，权重是 :math:`W_2W_1`。
-# 偏置是一维张量，不分行和列，所以 :math:`b_1W_2^\top` 与 :math:`W_2b_1` 是同一串数。
-# 用数来核对，先核对一层，再核对两层：
+# 右边的权重是 :math:`W_2W_1`，偏置是 :math:`W_2b_1 + b_2`。
+# 用数来核对，先一层，再两层：
 
 first, second = nn.Linear(4, 3), nn.Linear(3, 2)
 x = torch.randn(5, 4)
@@ -304,7 +306,7 @@ assert not torch.allclose(second(F.relu(first(x))), merged(x))
 # 所以两层之间要放一个非线性的函数，叫激活函数（activation function）。
 # 很常用的一个是 ``F.relu``，它把负数变成 0，其余不变。
 # ``F`` 是 ``torch.nn.functional`` 习惯上的简写，里面是函数，不保管参数；``torch.nn`` 里带参数的层则自己保管参数。
-# 有了激活函数，两层就能做到一层做不到的事，例如下面这个式子。
+# 有了激活函数，两层就能做到一层做不到的事，例如第一层算出 ``x`` 和 ``-x``，各过一次 ``F.relu``，第二层把两个结果相加。
 #
 # **先猜一猜**：``x`` 是 ``[-2, 0, 2]`` 时，``F.relu(x) + F.relu(-x)`` 打印出哪三个数？
 
@@ -318,13 +320,14 @@ print((F.relu(x) + F.relu(-x)).tolist())
 # 一个输入、一个输出的线性层，函数图像是一条直线，不可能同时经过 (-2, 2)、(0, 0) 和 (2, 2) 三点。
 
 # %%
-# ``16 * 5 * 5`` 从哪里来
-# -----------------------
+# 池化，以及边长怎样变化
+# ----------------------
 #
-# 卷积网络里常见的还有池化（pooling，有的书作“汇聚”）。
+# 含有卷积层的网络叫卷积网络，其中常见的还有池化（pooling，有的书作“汇聚”），通常用来缩小特征图，让后面的层少算一些。
 # ``F.max_pool2d(x, 2)`` 是最大池化，每个 2×2 的小块只留下最大值，边长减半（奇数边长舍去余下的一行一列）；下面的 ``x`` 有三维，最外面一维是通道。
 
-x = torch.tensor([[[1.0, 5.0, 0.0, 2.0], [3.0, 2.0, 4.0, 1.0], [0.0, 0.0, 7.0, 8.0], [6.0, 0.0, 9.0, 0.0]]])
+x = torch.tensor([1.0, 5, 0, 2, 3, 2, 4, 1, 0, 0, 7, 8, 6, 0, 9, 0]).view(1, 4, 4)
+print(x)
 print(F.max_pool2d(x, 2))
 
 # sphinx_gallery_start_ignore
@@ -351,8 +354,7 @@ assert side == 5
 # sphinx_gallery_end_ignore
 
 # %%
-# 第二个卷积层有 16 个输出通道，最后每个通道 5×5，一共是 16×5×5 个数。
-# 接在后面的全连接层就要接收这么多个数。
+# 第二个卷积层有 16 个输出通道，所以接在后面的全连接层要接收 16×5×5 个数。
 
 # %%
 # 定义一个网络
@@ -385,10 +387,11 @@ class Net(nn.Module):
 
 
 # %%
-# ``super().__init__()`` 让父类先备好注册各层的地方，``torch.flatten(x, 1)`` 从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
+# ``super().__init__()`` 让父类先备好注册（也就是记下）各层的地方，``torch.flatten(x, 1)`` 从第 1 维起展平（flatten），第 0 维是批量（batch），保持不动。
+# ``fc`` 是 fully connected 的缩写。
 # 120 和 84 沿用 LeNet-5，也可以换成别的数，只要前后两层对得上。
-# 最后一层之后没有激活函数，输出是 10 个未归一化的得分（logits），没有换算成概率，可正可负。
-# 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``；为什么不直接写 ``net.forward(inputs)``，见练习 4。
+# 最后一层之后没有激活函数，输出是 10 个 logits（未归一化的得分），没有换算成概率，可正可负。
+# 使用时把网络当作函数，写 ``net(inputs)``，``nn.Module`` 就会去运行 ``forward``；不要直接写 ``net.forward(inputs)``，原因见练习 4。
 
 torch.manual_seed(0)
 net = Net()
@@ -404,14 +407,6 @@ assert not any(word in str(net).lower() for word in ("relu", "pool", "flatten"))
 #
 # 你只写了 ``forward``，即前向传播（forward propagation），反向传播由 autograd 完成。
 # ``forward`` 里可以用 ``if`` 和循环，也可以用其他可微的张量运算；像 ``argmax`` 这样不可微的运算，会使梯度在那里中断。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时写 ``super(Net, self).__init__()``，现在写 ``super().__init__()``。
-#    当时另写一个方法 ``num_flat_features`` 数出特征个数，再用 ``x.view(-1, …)`` 展平；
-#    现在写 ``torch.flatten(x, 1)``，批量那一维保持不变，后面会看到这为什么要紧。
-#    当时把输入叫做 ``input``，盖住了 Python 的内置函数 ``input``，现在多叫 ``inputs``。
 
 # %%
 # 常见错误：忘了 ``super().__init__()``
@@ -439,7 +434,7 @@ except AttributeError as error:
 # 在 forward 里打印形状
 # ^^^^^^^^^^^^^^^^^^^^^
 #
-# 想知道每一步的形状，可以在 ``forward`` 里打印，下面的子类只改写 ``forward``，算的还是那几步。
+# 下面的子类只改写 ``forward``，算的还是那几步，另外打印每一步的形状。
 
 
 class PrintingNet(Net):
@@ -456,19 +451,18 @@ class PrintingNet(Net):
         return x
 
 
-printing_net = PrintingNet()
-scores = printing_net(inputs)
+scores = PrintingNet()(inputs)
 
 # sphinx_gallery_start_ignore
 assert scores.shape == (1, 10)
 # sphinx_gallery_end_ignore
 
 # %%
-# 这里的卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
+# 在这个网络里，卷积使通道变多、边长变小，池化使边长减半，``flatten`` 把一个样本的所有特征图排成一行，全连接层再把这一行逐步变短。
 
 # %%
 
-# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，绿色的是输出；橙色名字的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去
+# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，最后一条是输出；名字以 conv 和 fc 开头的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去
 import torch.fx
 
 
@@ -489,9 +483,10 @@ def draw_stage(ax, left, name, shape):
             ax.add_patch(plt.Rectangle(corner, side, side, fill=False, ec="C0"))
         label = f"{channels}@{side}×{side}"
     else:
-        height = shape[1] / 10
+        height = 2 * shape[1] ** 0.5
         color = "C2" if name == "fc3" else "C0"
-        ax.add_patch(plt.Rectangle((left - 3, -height / 2), 6, height, fc=color, alpha=0.4, ec=color))
+        ax.add_patch(plt.Rectangle((left - 3, -height / 2), 6, height, fc=color, alpha=0.4, ec="none"))
+        ax.add_patch(plt.Rectangle((left - 3, -height / 2), 6, height, fill=False, ec=color))
         label = f"{shape[1]}"
     ax.text(left, 24, label, ha="center")
     ax.text(left, -31, name, ha="center", color="C1" if name[:2] in ("co", "fc") else "black")
@@ -524,8 +519,8 @@ assert [s for _, s in stages[6:]] == [(1, 120), (1, 84), (1, 10)]
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 不想改 ``forward`` 时可以用钩子（hook）。
-# 前向钩子是注册在模块上的函数，每次调用模块，``forward`` 运行完以后就轮到钩子，它收到模块、输入和输出，其中输入 ``args`` 是一个元组。
-# 下面给五个层各注册一个，记下形状；用完要取下，否则以后每次前向传播还会调用。
+# 前向钩子是注册在模块上的函数，每次调用模块，``forward`` 运行完以后就轮到钩子，钩子收到模块、输入和输出，其中 ``args`` 是由按位置传入的各个输入组成的元组。
+# ``net.children()`` 依次给出 ``net`` 的各层，下面给五个层各注册一个，记下形状；用完要取下，否则以后每次前向传播还会调用。
 
 trace = []
 
@@ -606,7 +601,7 @@ assert net.fc1.weight.numel() / total > 0.5
 #
 # 参数是怎样被找到的？
 # 这些层的权重不是普通的张量，类型是 ``nn.Parameter``，这是张量的子类，默认需要梯度。
-# 把 ``nn.Parameter`` 或者另一个模块赋给 ``self`` 的属性时，``nn.Module`` 就把它注册下来，以后才能整体移到别的设备、保存和加载。
+# 把 ``nn.Parameter`` 或者另一个模块赋给 ``self`` 的属性时，``nn.Module`` 就把它注册下来；注册过的参数才能随网络一起移到别的设备、一起保存和加载。
 
 print(f"{type(net.conv1.weight) is nn.Parameter = }, {issubclass(nn.Parameter, torch.Tensor) = }")
 print(f"{net.conv1.weight.requires_grad = }")
@@ -637,7 +632,7 @@ except ValueError as error:
 # %%
 # **原因**：普通列表不是模块，里面的层不会被注册。
 #
-# **解决办法**：用 ``nn.ModuleList`` 代替列表，用法与列表相似，但会注册里面的层。
+# **解决办法**：用 ``nn.ModuleList`` 代替列表，用法与列表相似，但会注册里面的层，``forward`` 里照样用 ``for layer in self.layers`` 依次调用。
 
 
 class FixedStack(nn.Module):
@@ -656,6 +651,8 @@ assert len(list(FixedStack().parameters())) == 4
 # %%
 # 让一张图片通过网络
 # ------------------
+#
+# 把开头的“7”交给这个还没有训练的网络：
 
 outputs = net(inputs)
 print(outputs)
@@ -667,7 +664,7 @@ assert outputs.shape == (1, 10) and type(outputs.grad_fn).__name__ == "AddmmBack
 
 # %%
 # 输出的形状是 ``(1, 10)``：一个样本，十个得分，批量那一维还在。
-# ``grad_fn`` 说明输出是算出来的，可以反向传播。
+# ``grad_fn`` 说明 autograd 记下了这次计算，可以反向传播。
 
 # %%
 # 常见错误：图片尺寸不是 32×32
@@ -682,7 +679,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：报错里的 ``1x256`` 是展平后的数据，``400x120`` 是转置后的 ``fc1.weight``，一行有 256 个数，而 ``fc1`` 要 400 个。
+# **原因**：报错里的 ``1x256`` 是展平后的数据，``400x120`` 是转置后的 ``fc1.weight``，一行有 16 × 4 × 4 = 256 个数，而 ``fc1`` 要 400 个。
 # 边长 33 到 35 倒不会报错，因为池化舍去余数以后也是 5×5。
 #
 # **解决办法**：在四周各补两圈 0，变成 32×32（下面四个 2 依次指左、右、上、下）；或者缩放图片；或者按新尺寸改 ``fc1``（见练习 1）。
@@ -731,7 +728,7 @@ assert net(color.mean(dim=1, keepdim=True)).shape == (1, 10)
 
 image = inputs[0]
 print(f"{nn.Conv2d(1, 6, 5)(image).shape = }")
-print(f"{nn.MaxPool2d(2)(image).shape = }")
+print(f"{F.max_pool2d(image, 2).shape = }")
 print(f"{nn.Linear(120, 84)(torch.randn(120)).shape = }")
 print(f"{nn.CrossEntropyLoss()(torch.randn(10), torch.tensor(3)).shape = }")  # 3 是类别的编号
 
@@ -739,13 +736,6 @@ print(f"{nn.CrossEntropyLoss()(torch.randn(10), torch.tensor(3)).shape = }")  # 
 assert nn.Conv2d(1, 6, 5)(image).shape == (6, 28, 28)
 assert nn.MaxPool2d(2)(image).shape == (1, 16, 16)
 # sphinx_gallery_end_ignore
-
-# %%
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时的教程说 ``torch.nn`` 只支持小批量，``nn.Conv2d`` 的输入必须是四维。
-#    当时的卷积确实如此，现在也接受三维，上面的输出就是证据。
 
 # %%
 # 常见错误：把单个样本交给这个网络
@@ -773,25 +763,26 @@ assert net(image.unsqueeze(0)).shape == (1, 10)
 # 常见错误：让 -1 去猜批量大小
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：你用 ``view(-1, 400)`` 展平 25 个样本，而图片是 28×28 的，池化之后每个样本只有 16×4×4 个数，却没有报错。
+# **现象**：你用 ``view(-1, 400)`` 展平 100 个样本，而图片是 28×28 的，池化之后每个样本只有 16×4×4 个数。
+# 这一步却没有报错。
 #
-# **先猜一猜**：这 25 个样本会变成几行？
+# **先猜一猜**：这 100 个样本会变成几行？
 
-pooled = torch.zeros(25, 16, 4, 4)
+pooled = torch.zeros(100, 16, 4, 4)
 rows = pooled.view(-1, 400)
 print(len(rows))
 
 # %%
-# **原因**：总数 25×256 恰好能被 400 整除，``-1`` 就被算成了另一个批量大小，一行里混进了不止一个样本，``fc1`` 照样算下去。
+# **原因**：总数 100×256 恰好能被 400 整除，``-1`` 就被算成了 100×256÷400，一行里混进了不止一个样本，``fc1`` 照样算下去。
 #
 # **解决办法**：用 ``torch.flatten(x, 1)``，批量保持不变，每行不是 400 个数就会在 ``fc1`` 处报错。
 
 print(f"{torch.flatten(pooled, 1).shape = }")
 
 # sphinx_gallery_start_ignore
-assert rows.shape == (16, 400) and torch.flatten(pooled, 1).shape == (25, 256)
-numbered = torch.arange(25.0).repeat_interleave(256).view(25, 16, 4, 4).view(-1, 400)
-assert all(len(r.unique()) > 1 for r in numbered) and net.fc1(rows).shape == (16, 120)
+assert rows.shape == (64, 400) and torch.flatten(pooled, 1).shape == (100, 256)
+numbered = torch.arange(100.0).repeat_interleave(256).view(100, 16, 4, 4).view(-1, 400)
+assert all(len(r.unique()) > 1 for r in numbered) and net.fc1(rows).shape == (64, 120)
 try:
     net.fc1(torch.flatten(pooled, 1))
     raise AssertionError
@@ -803,7 +794,7 @@ except RuntimeError:
 # 损失函数
 # --------
 #
-# 损失函数（loss function）接收网络的输出和目标，给出一个数，说明两者相差多少。
+# 损失函数（loss function）通常接收网络的输出和目标，给出一个数，说明两者相差多少，变量名习惯上叫 ``criterion``（准则）。
 # 本页用 ``nn.MSELoss``，即均方误差（mean squared error）：先求差，再平方，再取平均。
 # 目标还是开头的 ``target``。
 
@@ -818,7 +809,7 @@ assert loss.dim() == 0 and type(loss.grad_fn).__name__ == "MseLossBackward0"
 # sphinx_gallery_end_ignore
 
 # %%
-# 这里的损失是零维张量，即标量（scalar），所以后面的 ``loss.backward()`` 不需要参数。
+# 这个损失是零维张量，即标量（scalar），所以后面的 ``loss.backward()`` 不需要参数。
 
 # %%
 # 常见错误：目标的形状不对，只有一个警告
@@ -838,7 +829,7 @@ print(f"{caught[0].category.__name__}: {caught[0].message}")
 
 # %%
 # **原因**：两者按广播（broadcasting）的规则扩成了 ``(4, 4)``，每个预测与每个标签都比了一遍。
-# 别的损失函数不一定是这样，有的直接报错，有的连警告也没有，所以算损失之前应当自己核对形状。
+# 换成别的损失函数，可能直接报错，也可能连警告都没有，所以算损失之前应当自己核对形状。
 #
 # **解决办法**：先把标签变成与输出相同的形状。
 
@@ -1006,7 +997,7 @@ assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted
 
 # %%
 
-# 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，箭头是梯度流动的方向
+# 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，靠近输入的一层在最上面，箭头是梯度流动的方向
 boxes = {"boxstyle": "round,pad=0.3", "lw": 1.2}
 fig, ax = plt.subplots(figsize=(4.8, 9), layout="constrained")
 for i, (node, leaves) in enumerate(path):
@@ -1029,11 +1020,12 @@ plt.show()
 # 选读：自己写一个 Function
 # -------------------------
 #
-# 用 PyTorch 的运算拼成的函数，反向传播不用你操心。
-# 如果用到了 PyTorch 之外的计算，或者想自己规定梯度，才需要写一个 ``torch.autograd.Function`` 的子类。
+# 用 PyTorch 的可微运算拼成的函数，反向传播不用你操心。
+# 如果用到了 PyTorch 之外的计算，或者想自己规定梯度，可以写一个 ``torch.autograd.Function`` 的子类。
 # ``forward`` 算出结果，``setup_context`` 存下以后要用的张量，``backward`` 把收到的梯度乘上导数。
-# 把 ``setup_context`` 与 ``forward`` 分开写，``torch.func.grad`` 也能用它。
-# 节点的名字由类名加 ``Backward`` 组成，3 的平方的导数是 6：
+# 把 ``setup_context`` 与 ``forward`` 分开写，``torch.func.grad``（由一个函数得出求梯度的函数）也能用于这个运算。
+# 节点的名字由类名加 ``Backward`` 组成。
+# 下面求 :math:`x^2` 在 3 处的导数：
 
 
 class Square(torch.autograd.Function):
@@ -1094,20 +1086,14 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 # ^^^^^^^^^^^^
 #
 # ``backward()`` 把新的梯度加到旧的梯度上，如果一直不清零，后一步用的就是前几步梯度之和，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
-# ``net.zero_grad()`` 清掉 ``net`` 的全部参数的梯度，``optimizer.zero_grad()`` 清掉交给优化器的那些；全部参数都交给了优化器，两者效果就相同。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时的教程在反向传播之前打印出六个 0；从 2.0 起，``zero_grad()`` 默认把梯度设为 ``None``，更省内存。
-#    旧代码若在清零之后直接拿 ``p.grad`` 去计算，现在会因为 ``None`` 而出错，这时可以写 ``zero_grad(set_to_none=False)``，把已有的梯度填成 0。
+# ``net.zero_grad()`` 清掉 ``net`` 的全部参数的梯度，``optimizer.zero_grad()`` 清掉交给优化器的那些；如果交给优化器的正好是 ``net`` 的全部参数，两者效果就相同。
 
 # %%
 # 更新参数
 # --------
 #
-# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，步子的大小由学习率:math:`\eta` 决定。
-# 说“随机”，是因为实际训练时，每一步的梯度只由随机取出的几个样本算得。
+# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，步子是学习率:math:`\eta` 与梯度的积。
+# 说“随机”，是因为实际训练时，每一步的梯度只由随机取出的一小批样本算得。
 #
 # .. math::
 #
@@ -1138,12 +1124,6 @@ assert 10 * _squares < sum(p.grad.square().sum() for p in _simple.parameters())
 
 # %%
 # 学习率与开头相同，这一步却只降了一点，因为一步走多远既看学习率，也看梯度，而这里的梯度比开头那个网络的小得多。
-#
-# .. admonition:: 2018 年的写法
-#    :class: legacy
-#
-#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd，也绕过原地改动的检查，改错了不会有报错提醒。
-#    现在写 ``with torch.no_grad():``。
 
 # %%
 # 选读：更新时忘了 ``no_grad``
@@ -1161,6 +1141,12 @@ except RuntimeError as error:
 # **原因**：参数是需要梯度的叶张量，在 autograd 记录运算的时候不许原地（in-place）改动。
 #
 # **解决办法**：像上面那样放进 ``with torch.no_grad():``。
+#
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时写 ``f.data.sub_(f.grad.data * learning_rate)``，``.data`` 绕过 autograd，也绕过原地改动的检查，改错了不会有报错提醒。
+#    现在写 ``with torch.no_grad():``。
 
 # %%
 # 换成优化器
@@ -1192,18 +1178,19 @@ assert len(list(twin.parameters())) == 10
 # 换一种更新规则，只换一行
 # ^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 动量（momentum）是常见的改进，更新时把过去的梯度也算进来：
+# 动量（momentum）上一篇用过，更新时把过去的梯度也算进来：
 #
 # .. math::
 #
 #    v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta v
 #
 # 这里 :math:`g` 是这一步的梯度，:math:`v` 从 0 开始，系数 :math:`\mu` 常取 0.9。
-# 如果接连几步的梯度方向一致，:math:`v` 就积得比单独一步的梯度大，走得更快；如果方向来回变，就抵消一部分。
-# Adam 除了用到动量，还按每个参数近来梯度的大小分别调节步子。
+# 如果接连几步的梯度方向一致，:math:`v` 就大过单独一步的梯度，走得更快；如果方向来回变，就抵消一部分。
+# Adam 除了用到动量，还按参数里每个数近来梯度的大小，分别调节步子。
 #
-# 换成动量或 Adam，循环不必改，换掉创建优化器的那一行就行（``optim.LBFGS`` 一步要多次计算损失，是个例外）。
-# 下面三次训练从同一份参数出发；要先复制网络，才有参数可交给优化器，所以传给 ``train`` 的是创建优化器的函数。
+# 换成动量或 Adam，只要换掉创建优化器的那一行。
+# 下面三次训练从同一份参数出发。
+# ``train`` 每次先复制一份 ``net``，优化器要用新复制的参数来创建，所以传给 ``train`` 的是一个创建优化器的函数。
 
 
 def train(make_optimizer):
@@ -1220,14 +1207,14 @@ def train(make_optimizer):
 
 
 curves = {
-    "SGD": train(lambda p: optim.SGD(p, lr=0.01)),
-    "momentum=0.9": train(lambda p: optim.SGD(p, lr=0.01, momentum=0.9)),
-    "Adam": train(lambda p: optim.Adam(p, lr=0.001)),
+    "SGD lr=0.01": train(lambda p: optim.SGD(p, lr=0.01)),
+    "momentum=0.9\nlr=0.01": train(lambda p: optim.SGD(p, lr=0.01, momentum=0.9)),
+    "Adam lr=0.001": train(lambda p: optim.Adam(p, lr=0.001)),
 }
 
 # sphinx_gallery_start_ignore
 assert all(losses[-1] < losses[0] for losses in curves.values())
-assert curves["SGD"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > train(lambda p: optim.SGD(p, lr=0.1))[-1]
+assert curves["SGD lr=0.01"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > train(lambda p: optim.SGD(p, lr=0.1))[-1]
 # sphinx_gallery_end_ignore
 
 # %%
@@ -1237,9 +1224,10 @@ fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):
     ax.semilogy(losses, line, color="C3", lw=2)
     ax.text(61, losses[-1], name, va="center")
-ax.set(xlabel="步", xlim=(0, 85), xticks=[0, 20, 40, 60])
-ax.set_title("损失", loc="left", size=11)
-fig.suptitle("同一个循环，三种更新规则：损失都在下降")
+ax.set(xlabel="步", xlim=(0, 60), xticks=[0, 20, 40, 60], yticks=[0.1, 0.01, 0.001, 0.0001])
+ax.yaxis.set_major_formatter("{x:g}")
+ax.set_title("损失", loc="left", size=12)
+fig.suptitle("同一个循环，三种更新规则：损失的趋势都是下降")
 plt.show()
 
 # %%
@@ -1290,13 +1278,29 @@ assert (batch_target < 0).any()
 # sphinx_gallery_end_ignore
 
 # %%
+# 这个循环适用于前面的三种更新规则，也适用于 ``torch.optim`` 里多数别的规则。
+# 例外是 ``optim.LBFGS``，因为一步要多次计算损失，循环得另写。
+#
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时写 ``super(Net, self).__init__()``，现在写 ``super().__init__()``。
+#    当时另写一个方法 ``num_flat_features`` 数出特征个数，再用 ``x.view(-1, …)`` 展平；
+#    现在写 ``torch.flatten(x, 1)``，批量那一维保持不变。
+#    当时把输入叫做 ``input``，盖住了 Python 的内置函数 ``input``，现在多叫 ``inputs``。
+#
+#    当时的教程在反向传播之前打印出六个 0；从 2.0 起，``zero_grad()`` 默认把梯度设为 ``None``，更省内存。
+#    旧代码若在清零之后直接拿 ``p.grad`` 去计算，现在会因为 ``None`` 而出错，这时可以写 ``zero_grad(set_to_none=False)``，把已有的梯度填成 0。
+
+# %%
 # 小结
 # ----
 #
 # - 卷积层把窗口里的数与卷积核对应相乘再求和；默认设置下，有几个卷积核就有几个输出通道，卷积核的深度等于输入的通道数。
 # - 线性层直接相连，仍相当于一个线性层，所以中间要放激活函数。
-# - 网络是 ``nn.Module`` 的子类，层要赋给 ``self`` 的属性，成组的层要先放进 ``nn.ModuleList`` 一类的容器，不能放在普通列表里；反向传播不用写。
-# - 全连接层的输入个数由图片尺寸决定，在 ``forward`` 里打印就能看到每一步的形状。
+# - 网络是 ``nn.Module`` 的子类，层要赋给 ``self`` 的属性，成组的层要先放进 ``nn.ModuleList`` 一类的容器，不能放在普通列表里。
+# - 你只写 ``forward``，反向传播由 autograd 完成。
+# - 在这个网络里，第一个全连接层的输入个数由图片尺寸决定，在 ``forward`` 里打印就能看到每一步的形状。
 # - 许多层接受单个样本，这个网络不接受，``unsqueeze(0)`` 补上批量那一维。
 # - 用均方误差时，如果目标的形状不对而能广播，就只有一个警告；``view(-1, …)`` 猜错批量时连警告也没有。
 # - 梯度会累积，所以每步先 ``zero_grad()``，默认把梯度设为 ``None``。
@@ -1308,8 +1312,8 @@ assert (batch_target < 0).any()
 #
 # 1. 让网络接收 28×28 的彩色图片，要改哪两层，改成什么？
 # 2. 不运行代码，算出把 ``conv1`` 的输出通道从 6 改成 12（``conv2`` 随之改）之后的参数总数。
-# 3. 只改 ``forward`` 里的一行，使网络既接受小批量，也接受单个样本。
-# 4. 用 ``net.register_forward_hook`` 给 ``net`` 注册一个钩子（一个接收模块、输入和输出的函数），比较 ``net(x)`` 与 ``net.forward(x)``。
+# 3. 只改 ``forward`` 里的一行，使网络既接受小批量，也接受单个样本（``torch.flatten`` 的起点可以是负数，从最后一维往前数）。
+# 4. 用 ``net.register_forward_hook`` 给 ``net`` 注册一个钩子（一个接收模块、输入和输出的函数，在 ``forward`` 运行之后调用），看 ``net(x)`` 与 ``net.forward(x)`` 各使钩子被调用几次。
 # 5. 按动量的式子手写更新，并与 ``optim.SGD`` 的 ``momentum=0.9`` 比较。
 
 # %%
@@ -1378,6 +1382,13 @@ try:
     nn.BatchNorm2d(6)(torch.randn(6, 28, 28))
 except ValueError as error:
     print(f"{type(error).__name__}: {error}")
+
+# %%
+# .. admonition:: 2018 年的写法
+#    :class: legacy
+#
+#    当时的教程说 ``torch.nn`` 只支持小批量，``nn.Conv2d`` 的输入必须是四维。
+#    当时的卷积确实如此，现在也接受三维。
 
 # %%
 # 练习 4 的答案

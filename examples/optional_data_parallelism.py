@@ -4,11 +4,11 @@
 
 数据并行（data parallelism）让几个设备各有一份同样的模型，把一批数据分给这些设备同时计算，再把梯度合起来。
 本页是选读，只有一个设备时用不到。
-读完之后，你会有一个完整的文件 ``train_ddp.py``：用几个进程一起训练图像分类器，每轮保存检查点，被打断之后接着训练，并且你知道怎样核对结果没有变。
+读完之后，你会有一个完整的文件 ``train_ddp.py``：用几个进程一起训练图像分类器，每轮保存检查点（checkpoint，训练到那时的状态），被打断之后接着训练，并且你知道怎样核对结果没有变。
 
 **你将学到**：分布式数据并行（DDP）的一步里发生了什么；样本怎样分给各个进程；写出、启动、中断、恢复一次真正的 DDP 训练；批量归一化要注意什么；以及（选读）``DataParallel`` 怎样切分一批数据。
 
-**需要先会**：训练循环、准确率、检查点（:doc:`《训练图像分类器》 <training_a_classifier>`）和梯度（:doc:`《自动微分》 <autograd_automatic_differentiation>`）。
+**需要先会**：训练循环、准确率、保存模型（:doc:`《训练图像分类器》 <training_a_classifier>`）和梯度（:doc:`《自动微分》 <autograd_automatic_differentiation>`）。
 """
 
 # %%
@@ -18,15 +18,15 @@
 # 今天做数据并行，PyTorch 推荐的是**分布式数据并行**（distributed data parallel，DDP），只有一台机器时也是如此。
 # 先认识四个词。
 #
-# - 一起训练的几个进程组成**进程组**（process group），通常每个加速器（例如 GPU）由一个进程负责；没有加速器时，进程在 CPU 上计算。
+# - 一起训练的几个进程组成**进程组**（process group），通常每个加速器（例如 GPU）由一个进程负责，没有加速器就在 CPU 上计算。
 # - 进程在组里的编号叫 **rank**，从 0 数起；进程的总数叫 **world size**。
 # - **全归约**（all-reduce）是一种通信：把各进程手里形状相同的张量按元素合并，例如求和，然后每个进程都得到同一份结果。
-# - **缓冲区**（buffer）是模块里不由优化器更新的张量，例如批量归一化层记下的均值。
+# - **缓冲区**（buffer）是注册在模块里、但不是参数的张量，例如批量归一化层记下的均值。
 #
 # 用 ``DistributedDataParallel`` 把模型包装起来之后，训练循环的写法不变。
 # 在默认设置下，包装器做这几件事：
 #
-# 1. **包装时**，rank 0 把参数和缓冲区广播给其他进程，所以大家从同一个模型出发。
+# 1. **包装时**，rank 0 把参数和缓冲区发给其他进程，所以大家从同一个模型出发（这种通信也叫广播，与张量形状的广播无关）。
 # 2. **前向传播开始时**，如果模型有缓冲区，rank 0 再把缓冲区广播一次。
 # 3. **反向传播时**，各进程先用自己的样本算出梯度；一部分梯度算好之后，就用全归约求各进程的平均，不等其余的梯度。
 # 4. **更新时不通信**：参数相同，平均后的梯度相同，优化器的状态也相同，所以各进程更新之后的参数仍然相同。
@@ -61,10 +61,10 @@ class Net(nn.Module):
 
 
 # %%
-# 反向传播从最后一层算起，所以 DDP 开始时按参数注册的逆序装桶：逐个放入，达到上限就换一个新桶。
-# 在默认设置下，上限是 25 MB，只有第一个桶是 1 MB，让通信早些开始；第一步之后，DDP 还会按梯度实际算好的顺序重新分一次。
+# 在默认设置下，第一步只用一个桶，DDP 记下各个梯度算好的先后；从第二步起按这个先后装桶，逐个放入，达到上限就换一个新桶。
+# 上限是 25 MB，只有第一个桶是 1 MB，让通信早些开始。
 #
-# **先猜一猜**：这个网络的全部梯度装得进 1 MB 的第一个桶吗（``True`` 或 ``False``）？
+# **先猜一猜**：这个网络的全部梯度（每个数 4 字节）装得进 1 MB 的第一个桶吗（``True`` 或 ``False``）？
 
 print(sum(parameter.nbytes for parameter in Net().parameters()) < 1024 * 1024)
 
@@ -75,7 +75,7 @@ print(sum(parameter.nbytes for parameter in Net().parameters()) < 1024 * 1024)
 
 # %%
 
-# 画图：时间从左到右，宽度只是示意；桶 1 装着 fc3 和 fc2 的梯度，它开始全归约时，两个进程还在计算 fc1 的梯度。
+# 画图：时间从左到右，宽度只是示意；桶 1 装着 fc3 和 fc2 的梯度，求它们的平均时，两个进程还在计算 fc1 的梯度。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -85,7 +85,7 @@ chinese_fonts = [
 ]
 installed = set(font_manager.get_font_names())
 found = [name for name in chinese_fonts if name in installed]
-plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False, "font.size": 11})
+plt.rcParams.update({"font.family": [*found, "DejaVu Sans"], "axes.unicode_minus": False, "font.size": 11.5})
 if not found:
     set_text = text.Text.set_text
     text.Text.set_text = lambda self, s: set_text(self, "".join(c for c in str(s) if ord(c) < 256))
@@ -105,7 +105,7 @@ def fill_buckets(net, limit):
 def draw_block(ax, left, width, row, label, color, height=0.62):
     ax.barh(row, width, height, left=left, color=color, alpha=0.25)
     ax.barh(row, width, height, left=left, color="none", edgecolor=color, linewidth=1.2)
-    ax.text(left + width / 2, row, label, ha="center", va="center", fontsize=11)
+    ax.text(left + width / 2, row, label, ha="center", va="center", fontsize=11.5)
 
 
 fig, ax = plt.subplots(figsize=(4.8, 4.6), layout="constrained")
@@ -123,8 +123,9 @@ for number, names in enumerate(fill_buckets(Net(), 40_000), 1):
     left = end[names[-1].split(".")[0]] + 0.05
     draw_block(ax, left, 0.85, 1.65, f"桶 {number}", "C2")
     for row, sign in [(3.3, -1), (0, 1)]:
-        ax.annotate("", (left + 0.4, 1.65 - sign * 0.36), (left, row + sign * 0.36),
-                    arrowprops={"arrowstyle": "->", "color": "0.4"})
+        bucket, process = 1.65 - sign * 0.36, row + sign * 0.36
+        for x, begin, end_y in [(left, process, bucket), (left + 0.55, bucket, process)]:
+            ax.annotate("", (x + 0.3, end_y), (x, begin), arrowprops={"arrowstyle": "->", "color": "0.4"})
 ax.text(4.2, 3.85, "反向传播", va="center")
 ax.text(0, 1.65, "全归约", va="center")
 ax.annotate("时间", (10.8, -0.8), (0, -0.8), va="center", arrowprops={"arrowstyle": "->", "color": "0.4"})
@@ -193,7 +194,7 @@ print(torch.allclose(uneven, whole, rtol=1e-3, atol=1e-6))
 #
 # DDP 不切分数据，每个进程从自己的数据加载器里取样本。
 # ``DistributedSampler`` 负责把索引分给各个进程。
-# 平时它从进程组得知 rank 和 world size；这里直接给出，不启动进程也能看到结果。
+# 这里直接给出 rank 和 world size，不启动进程也能看到结果。
 
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
@@ -225,7 +226,7 @@ for n in range(1, 26):
 # 打乱所用的种子取决于轮的编号，采样器自己不知道到了第几轮，所以每轮开始时，**每个**进程都要调用 ``set_epoch``。
 # 如果都忘了，每一轮的顺序都一样；如果只有一部分进程调用，各进程打乱的方式不同，合起来就可能有重复，也有遗漏。
 #
-# 样本数不是进程数的整数倍时，为了让各进程一样多，采样器会把开头的几个索引再用一次，这叫填充。
+# 样本数不是进程数的整数倍时，为了让各进程一样多，采样器会重复使用打乱之后开头的几个索引，这叫填充。
 #
 # **先猜一猜**：10 个样本分给 3 个进程，每个进程得到几个索引？
 
@@ -233,15 +234,15 @@ print([len(share) for share in shares(10, 3)])
 
 # %%
 # 合起来比样本数多出 2 个，也就是说，这一轮里有 2 个样本用了两次。
-# 如果要丢掉余下的而不是填充，就设 ``drop_last=True``。
+# 如果不要填充，就设 ``drop_last=True``，把余下的丢掉。
 # 训练时这点重复通常无关紧要；评估时却会把同一个样本数两遍，所以下面的评估不用这个采样器。
 #
-# 图里没有打乱，便于看清编号。
-# 在本站的网页上，可以改变样本数和进程数，看每个进程拿到哪些样本、填充了几个，也可以与 ``DataParallel`` 的切块比较，还可以改变桶的上限。
+# 下图为了便于看清，没有打乱。
+# 在本站的网页上，可以改变样本数和进程数，看每个进程拿到哪些样本、填充了几个，也可以与本页选读里的 ``DataParallel`` 比较，还可以改变桶的上限。
 
 # %%
 
-# 画图（splitting）：一行是一个进程，方格里是样本的索引；深色的是填充，这些样本用了两次。
+# 画图（splitting）：一行是一个进程，方格里是样本的索引；后面写着“填充”的，这些样本用了两次。
 def draw_shares(ax, n_samples, n_processes):
     for rank, share in enumerate(shares(n_samples, n_processes, shuffle=False)):
         for column, index in enumerate(share):
@@ -251,10 +252,10 @@ def draw_shares(ax, n_samples, n_processes):
                 ax.text(column + 1.0, rank, "填充", va="center")
     ax.set(yticks=range(n_processes), yticklabels=[f"rank {rank}" for rank in range(n_processes)])
     ax.set(xticks=[], xlim=(-0.1, 5.2), ylim=(n_processes - 0.4, -0.6))
-    ax.tick_params(length=0, labelsize=11)
+    ax.tick_params(length=0, labelsize=11.5)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_title(f"{n_samples} 个样本，{n_processes} 个进程", fontsize=11)
+    ax.set_title(f"{n_samples} 个样本，{n_processes} 个进程", fontsize=11.5)
 
 
 fig, axes = plt.subplots(2, figsize=(4.8, 5.4), layout="constrained", height_ratios=[3, 8])
@@ -267,8 +268,7 @@ plt.show()
 # 写出 ``train_ddp.py``
 # ----------------------
 #
-# 现在写一个可以直接使用的训练脚本 :site-file:`train_ddp.py`。
-# 它由几个函数组成，下面逐个来看，最后把它们拼成一个文件。
+# 现在写一个可以直接使用的训练脚本 :site-file:`train_ddp.py`，你可以下载它，对照着读。
 # 多个进程运行的是同一个文件，各进程靠 rank 知道自己该做什么。
 #
 # 第一个函数写文件。
@@ -284,7 +284,7 @@ def save(path, content):
 
 # %%
 # 第二个函数准备数据：用 torchvision 读出 CIFAR-10，存成张量。
-# 之后各进程用内存映射读同一个文件，不必各自解压和转换。
+# 图片从当前文件夹的 ``data`` 里读，没有就先下载；如果下载很慢，请看 :doc:`数据下载慢怎么办 </slow_download>`。
 
 
 def prepare_data(path):
@@ -302,12 +302,11 @@ def prepare_data(path):
 # 建立进程组
 # ^^^^^^^^^^^^^^^^^^^^
 #
-# 启动程序 ``torchrun`` 用环境变量告诉每个进程自己的编号，``LOCAL_RANK`` 是在这台机器上的编号。
+# 启动程序 ``torchrun`` 用环境变量告诉每个进程：``LOCAL_RANK`` 是它在这台机器上的编号，``LOCAL_WORLD_SIZE`` 是这台机器上的进程数。
 # 下面的函数选定设备，再建立进程组。
-# 这台机器上的加速器够每个进程用一个时就用加速器，通信的后端（backend）由 PyTorch 按设备选择，例如英伟达的 GPU 用 NCCL；``device_id`` 告诉后端这个进程用哪一个设备。
-# 其他情况下用 CPU 和后端 ``gloo``。
+# 加速器的个数不少于进程数时，每个进程用一个加速器，否则都用 CPU。
+# 负责通信的程序叫后端（backend），由 PyTorch 按设备选择，例如英伟达的 GPU 用 NCCL；CPU 用 ``gloo``。
 # Windows 的安装包里没有 NCCL，苹果的 MPS 没有可用的后端，所以各写了一个判断。
-# 其他进程等待数据的时间有上限，如果下载很慢，就先只用一个进程运行一次。
 
 import sys
 
@@ -334,29 +333,12 @@ def start():
 
 
 # %%
-# 常见错误：没有先建立进程组
-# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-#
-# **现象**：不建立进程组就包装模型，马上出错。
-
-from torch.nn.parallel import DistributedDataParallel
-
-try:
-    DistributedDataParallel(Net())
-except ValueError as error:
-    print(f"{type(error).__name__}: {error}")
-
-# %%
-# **原因**：包装时就要把参数从 rank 0 广播给其他进程，所以必须先有进程组。
-#
-# **解决办法**：先调用 ``init_process_group``，并用 ``torchrun`` 启动脚本。
-
-# %%
 # 训练一轮，评估一次
 # ^^^^^^^^^^^^^^^^^^^^
 #
-# 循环与单个设备时相同：``model`` 是包装后的网络，通信发生在 ``backward`` 里。
-# 每个进程累加自己的损失，一轮结束时用一次 ``all_reduce`` 合计，填充的样本也算在内。
+# 循环与单个设备时相同：``model`` 是包装后的网络，梯度的通信发生在 ``backward`` 里。
+# 像素除以 127.5 再减 1，从 0 到 255 变成 -1 到 1，与上一篇相同。
+# 每个进程累加自己的损失，一轮结束时用 ``all_reduce`` 把 ``total`` 换成各进程的和，填充的样本也算在内。
 # 参数 ``die_at`` 只用来演练中断：到了这一步，rank 1 立刻退出，来不及做任何收尾。
 
 
@@ -383,10 +365,9 @@ def train_epoch(model, loader, optimizer, device, first_step, die_at):
 
 def accuracy(net, images, labels, device):
     net.eval()
-    world_size = dist.get_world_size()
     correct = torch.zeros((), device=device)
     with torch.no_grad():
-        for i in range(dist.get_rank() * 250, len(images), world_size * 250):
+        for i in range(dist.get_rank() * 250, len(images), dist.get_world_size() * 250):
             logits = net(images[i : i + 250].to(device).float() / 127.5 - 1)
             correct += (logits.argmax(1) == labels[i : i + 250].to(device)).sum()
     dist.all_reduce(correct)
@@ -394,7 +375,8 @@ def accuracy(net, images, labels, device):
 
 
 # %%
-# 下面这个小函数检查各进程的参数是否逐位相同：用 ``all_gather`` 收集每个进程的参数，再比较。
+# 下面这个小函数检查各进程的参数是否完全相同：把参数接成一个向量，用 ``all_gather`` 收集各进程的向量，再比较。
+# 这类通信要由每个进程都调用，少一个，其余的就一直等到超时，所以下面的主函数只让打印限于 rank 0。
 
 
 def same_everywhere(net):
@@ -408,7 +390,8 @@ def same_everywhere(net):
 # 主函数
 # ^^^^^^^^^^
 #
-# 命令行选项里的 ``--batch-size`` 是各进程**合计**的批量大小，所以进程数能整除它时，换一个进程数，训练的每一步仍然用同样的样本；不能整除时向下取整。
+# 命令行选项里的 ``--batch-size`` 是各进程**合计**的批量大小。
+# 采样器把打乱后的样本轮流发给各进程，所以如果进程数既能整除批量大小，也能整除样本数，那么有几个进程都一样，每一步合起来用的是同样的样本；除不尽时，每个进程的份额向下取整。
 
 import argparse
 
@@ -427,14 +410,13 @@ def read_options():
 # 主函数先准备数据和模型。
 # 种子有意用 rank，让各进程的初始参数不同，看包装之后会怎样。
 # 如果检查点已经存在，就在包装之前加载，从下一轮继续。
-# 训练中用到的随机数只有打乱的顺序，它由轮的编号决定，所以恢复网络、优化器和轮的编号就够了；如果有随机失活或学习率调度器，还要保存各进程的随机数状态和调度器的状态。
-# 文字只由 rank 0 打印。
+# 训练中只有打乱样本时用到随机数，顺序由轮的编号决定，所以恢复网络、优化器和轮的编号就够了；如果有随机失活或学习率调度器，还要保存各进程的随机数状态和调度器的状态。
 
 import time
 
 
 def prepare(options, device):
-    data = torch.load("cifar10.pt", mmap=True, weights_only=True)
+    data = torch.load("cifar10.pt", mmap=True, weights_only=True)  # 用到哪里才读哪里
     dataset = TensorDataset(*(tensor[: options.samples] for tensor in data["train"]))
     batch_size = max(1, options.batch_size // dist.get_world_size())
     loader = DataLoader(dataset, batch_size, sampler=DistributedSampler(dataset))
@@ -453,16 +435,24 @@ def prepare(options, device):
 # 然后包装、训练。
 # 检查点由 rank 0 写：各进程的参数相同，写一份就够了；保存的是没有包装的 ``net`` 的状态字典，包装后的名字前面会多一段 ``module.``。
 
+from torch.nn.parallel import DistributedDataParallel
+
 
 def main():
     options, device = read_options(), start()
     rank = dist.get_rank()
-    say = print if rank == 0 else lambda *_, **__: None
+
+    def say(words):
+        if rank == 0:
+            print(words, flush=True)
+
     test, loader, net, optimizer, state = prepare(options, device)
-    say(f"{dist.get_world_size()} 个进程，每个进程每步 {loader.batch_size} 个样本，从第 {state['epoch'] + 1} 轮开始")
-    say(f"各进程的参数相同：包装之前 {same_everywhere(net)}", end="，")
+    say(f"{dist.get_world_size()} 个进程，{device.type}，每步各 {loader.batch_size} 个样本，从第 {state['epoch'] + 1} 轮开始")
+    if 0 < options.epochs <= state["epoch"]:
+        say(f"{options.checkpoint} 已经训练完；要从头训练，就用 --checkpoint 换一个文件名")
+    before = same_everywhere(net)
     model = DistributedDataParallel(net, device_ids=None if device.type == "cpu" else [device.index])
-    say(f"包装之后 {same_everywhere(net)}", flush=True)
+    say(f"各进程的参数相同：包装之前 {before}，包装之后 {same_everywhere(net)}")
     for epoch in range(state["epoch"], options.epochs):
         begin = time.perf_counter()
         loader.sampler.set_epoch(epoch)
@@ -470,11 +460,11 @@ def main():
         state["seconds"].append(time.perf_counter() - begin)
         state["losses"].append(loss)
         correct = accuracy(net, *test, device)
-        say(f"第 {epoch + 1} 轮：{len(loader)} 步，平均损失 {loss:.4f}，测试集准确率 {correct:.1%}", flush=True)
+        say(f"第 {epoch + 1} 轮：{len(loader)} 步，平均损失 {loss:.4f}，测试集准确率 {correct:.1%}")
         if rank == 0:
             state.update(epoch=epoch + 1, net=net.state_dict(), optimizer=optimizer.state_dict())
             save(options.checkpoint, state)
-    say(f"训练结束，各进程的参数相同：{same_everywhere(net)}", flush=True)
+    say(f"训练结束，各进程的参数相同：{same_everywhere(net)}")
     dist.destroy_process_group()
 
 
@@ -482,9 +472,9 @@ def main():
 # 拼成文件
 # ^^^^^^^^^^^^
 #
-# 用 ``inspect.getsource`` 取出上面各函数的源代码，前面加上导入，后面加上主函数的调用，就是 ``train_ddp.py`` 的全文。
+# 本页自己也要运行这个文件，所以取出上面各函数的源代码，前面加上导入，后面加上主函数的调用；下载了文件就不用做这一步。
 # 类的源代码在 Notebook 里不一定取得到，所以 ``Net`` 由它的两个方法拼成。
-# 最后一行用 ``os._exit`` 立即退出：解释器收尾时，``gloo`` 的线程可能还在释放通信用过的张量，进程偶尔会因此异常结束（在 PyTorch 2.14 上见过）。
+# 最后用 ``os._exit`` 立即退出，因为解释器收尾时，``gloo`` 的线程偶尔会让进程异常结束（在 PyTorch 2.14 上见过）。
 
 import inspect
 
@@ -519,30 +509,33 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # 真的训练一次
 # --------------------
 #
-# 把文件存在一个文件夹里，在那里打开终端。
+# 把文件存在一个文件夹里，最好是上一篇的 ``data`` 所在的那个，在那里打开终端。
+# 为了不让你久等，只用 6400 张图片，训练 3 轮。
 # 在 Linux 和 macOS 上，用这条命令启动两个进程：
 #
 # .. code-block:: bash
 #
-#    torchrun --standalone --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py
+#    torchrun --standalone --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py --samples=6400 --epochs=3 --checkpoint=whole.pt
 #
-# 在 Windows 的 PowerShell 里，用这两行：
+# 在 Windows 的 PowerShell 里，用这两行，第一行只对当前窗口有效：
 #
 # .. code-block:: powershell
 #
 #    $env:TORCH_DISABLE_SHARE_RDZV_TCP_STORE = "1"
-#    torchrun --rdzv-backend=c10d --rdzv-conf=store_type=file --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py
+#    torchrun --rdzv-backend=c10d --rdzv-conf=store_type=file --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py --samples=6400 --epochs=3 --checkpoint=whole.pt
 #
+# 如果提示找不到 ``torchrun``，就把这个词换成 ``python -m torch.distributed.run``。
 # ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 让进程之间走本机地址，不必解析主机名。
-# 启动时各进程要先会合（rendezvous），也就是互相找到对方。
-# ``--standalone`` 的会合要用 libuv，而 Windows 的安装包不支持它，所以改用一个临时文件，那个环境变量让各进程之后不再经过 ``torchrun`` 的会合处。
-# 本页在 Linux 上构建，执行的是第一种写法。
+# 各进程启动时要互相找到对方，``--standalone`` 的办法 Windows 的安装包里没有，所以那里用另外两个选项，改用一个临时文件。
+# 两种写法都在 Linux 上运行过，第二种没有在 Windows 上试过。
 #
-# 本页要核对训练的输出，所以由 Python 代为启动，命令 ``torchrun`` 就是 ``python -m torch.distributed.run``。
-# 下面先准备临时文件夹、文件和数据；``OMP_NUM_THREADS`` 让每个进程只用一个线程，免得互相争抢。
+# 第一次运行时，rank 0 准备数据，其他进程等待，在 CPU 上最多等 30 分钟。
+# 如果要下载很久，就先用 ``--nproc-per-node=1`` 和 ``--epochs=0`` 运行一次，它只准备数据，不训练。
+#
+# 本页要核对训练的输出，所以由 Python 代为启动，并打印出命令；在终端里照着运行也可以，在 Windows 上把 ``--standalone`` 换成上面的那两个选项。
+# 下面先准备临时文件夹、文件和数据；环境变量让每个进程只用一个线程，也只用 CPU，这样各次训练才能互相比较（在终端里比较快慢时也要先设好）。
 
 import faulthandler
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -553,32 +546,22 @@ temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 folder = Path(temporary.name)
 (folder / "train_ddp.py").write_text(train_ddp, encoding="utf-8")
 prepare_data(folder / "cifar10.pt")
-environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
+environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+environment |= {"PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
 way = ["--standalone"]
 if sys.platform == "win32":
     way = ["--rdzv-backend=c10d", "--rdzv-conf=store_type=file"]
     environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
 # %%
-# 启动别的程序时要想好它失败的情形：时间有上限，不留下还在运行的进程，失败时打印它的输出。
+# 下面的 ``launch`` 启动命令，等它结束；失败或超时的时候，不留下还在运行的进程，并给出输出。
+# 这个函数不必细读。
 
 
-def stop(process):
-    if process.poll() is None:
-        if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
-        else:
-            process.terminate()  # torchrun 会先结束它启动的进程
-            try:
-                process.wait(timeout=40)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def torchrun(*arguments, n_processes=2, ok=True):
-    command = [sys.executable, "-m", "torch.distributed.run", *way, "--local-addr=127.0.0.1"]
-    command += [f"--nproc-per-node={n_processes}", *arguments]
+def launch(*arguments, n_processes=2, ok=True):
+    options = [*way, "--local-addr=127.0.0.1", f"--nproc-per-node={n_processes}", *arguments]
+    print("torchrun", *options)
+    command = [sys.executable, "-m", "torch.distributed.run", *options]
     with open(folder / "out.txt", "w") as out, open(folder / "err.txt", "w") as err:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err, start_new_session=True)
         try:
@@ -586,18 +569,21 @@ def torchrun(*arguments, n_processes=2, ok=True):
         except subprocess.TimeoutExpired:
             code = "五分钟没有结束"
         finally:
-            stop(process)
+            if sys.platform == "win32" and process.poll() is None:
+                subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+            process.terminate()  # torchrun 若还在运行，会先结束它启动的进程
+            process.wait(timeout=60)
     out, err = [(folder / name).read_text("utf-8", "replace") for name in ["out.txt", "err.txt"]]
-    if (code == 0) is not ok:
-        raise RuntimeError(f"{' '.join(command)}\n退出码：{code}\n{out}\n{err}")
+    if ok != (code == 0):
+        raise RuntimeError(f"退出码：{code}\n{out}\n{err}")
     return out, err
 
 
 # %%
-# 为了不让你久等，只用 6400 张图片，训练 3 轮，检查点存为 ``whole.pt``。
+# 第一次训练：
 
 setting = ["train_ddp.py", "--samples=6400", "--epochs=3"]
-output, _ = torchrun(*setting, "--checkpoint=whole.pt")
+output, _ = launch(*setting, "--checkpoint=whole.pt")
 print(output)
 
 # sphinx_gallery_start_ignore
@@ -605,22 +591,37 @@ assert "包装之前 False，包装之后 True" in output and "训练结束，�
 # sphinx_gallery_end_ignore
 
 # %%
-# 种子不同，所以包装之前两边的参数不同；包装之后从此相同，训练结束时仍然逐位相同。
-#
+# 种子不同，所以包装之前两个进程的参数不同；包装之后从此相同，训练结束时仍然完全相同。
+
+# %%
 # 一个进程，同样的样本
 # ^^^^^^^^^^^^^^^^^^^^
 #
-# 现在只用一个进程训练，其余都不变。
-# 它每步用 64 个样本，正好是两个进程的那一步合起来的样本。
-
-output, _ = torchrun(*setting, "--checkpoint=single.pt", n_processes=1)
-print(output)
+# 现在核对前面的公式：两个进程各用 32 张图片训练一步，一个进程用同样的 64 张训练一步。
+# 初始参数都是 rank 0 的，所以更新之后的参数应当只差舍入误差。
 
 
 def load(name):
     return torch.load(folder / name, weights_only=True)
 
 
+def close(a, b):
+    return all(torch.allclose(a["net"][name], b["net"][name], atol=1e-5) for name in a["net"])
+
+
+for n in [2, 1]:
+    launch("train_ddp.py", "--samples=64", "--epochs=1", f"--checkpoint=step{n}.pt", n_processes=n)
+print(close(load("step2.pt"), load("step1.pt")))
+
+# sphinx_gallery_start_ignore
+assert close(load("step2.pt"), load("step1.pt")) and not close(load("step2.pt"), load("whole.pt"))
+# sphinx_gallery_end_ignore
+
+# %%
+# 再用一个进程训练完 3 轮，其余都不变。
+
+output, _ = launch(*setting, "--checkpoint=single.pt", n_processes=1)
+print(output)
 two, one = load("whole.pt"), load("single.pt")
 
 # sphinx_gallery_start_ignore
@@ -629,18 +630,15 @@ assert len(two["seconds"]) == len(one["seconds"]) == 3
 # sphinx_gallery_end_ignore
 
 # %%
-# 初始参数都是 rank 0 的，每一步的样本也相同，所以两次训练在数学上是同一件事。
-# 实际的数字可能差一点，因为浮点数求和的顺序不同，舍入误差会随着步数放大。
+# 一个进程自己与自己比，所以包装之前就是 ``True``。
+# 浮点数求和的顺序不同，每一步都有一点舍入误差，训练又逐步把它放大，所以每一轮的数字都不完全相同，但两次结果没有对错之分。
 #
-# 时间呢？
-# 检查点里记着每一轮训练用的秒数。
-# 秒数每次都不同，所以这里不打印；在你的机器上可以打印 ``speedup`` 看一看。
+# 检查点里还记着每一轮训练用的秒数，每次都不同，所以这里不打印；在你的机器上可以打印 ``speedup`` 看看两个进程快了多少倍。
 
 speedup = min(one["seconds"]) / min(two["seconds"])
 
 # %%
-# 这里每个进程只用一个线程，所以理想的情形是两个进程快一倍。
-# 实际总要打折扣：每一步都要等较慢的那个进程，还要通信；网络这么小，计算只有几毫秒，这些开销就很显眼；别的程序在用处理器时，甚至会比一个进程更慢。
+# 理想的情形是 2 倍，实际总要打折扣：每一步都要等较慢的那个进程，还要通信；网络这么小，有时甚至会更慢。
 # 所以数据并行适合每一步的计算远多于通信的训练，而且每个进程要有自己的设备。
 
 # %%
@@ -649,7 +647,7 @@ speedup = min(one["seconds"]) / min(two["seconds"])
 #
 # 现在演练一次事故：在第 150 步，也就是第 2 轮的半途，rank 1 突然退出。
 
-output, errors = torchrun(*setting, "--checkpoint=broken.pt", "--die-at=150", ok=False)
+output, errors = launch(*setting, "--checkpoint=broken.pt", "--die-at=150", ok=False)
 print(output)
 
 # sphinx_gallery_start_ignore
@@ -660,7 +658,7 @@ assert "第 1 轮" in output and "第 2 轮" not in output and load("broken.pt")
 # ``torchrun`` 发现一个进程失败，就把其余的也结束了，免得它们一直等下去；第 1 轮的检查点还在。
 # 恢复时只要再运行同样的命令，去掉演练的选项。
 
-output, _ = torchrun(*setting, "--checkpoint=broken.pt")
+output, _ = launch(*setting, "--checkpoint=broken.pt")
 print(output)
 
 # sphinx_gallery_start_ignore
@@ -668,13 +666,14 @@ assert "从第 2 轮开始" in output and "第 1 轮" not in output, output
 # sphinx_gallery_end_ignore
 
 # %%
-# 训练从第 2 轮开始，事故前这一轮里做过的一半作废。
-# 再与没有被打断的训练比一比。
+# 训练从第 2 轮开始，第 2 轮出事之前做完的一半作废，从头再做。
+# 各进程都从检查点加载，所以包装之前就相同。
+# 训练完以后再运行，已经没有要做的轮；想从头训练，就给 ``--checkpoint`` 换一个文件名。
 #
-# **先猜一猜**：两次训练最后的参数相同吗（``True`` 或 ``False``）？
+# **先猜一猜**：与没有被打断的训练相比，最后的参数相差都在舍入误差之内吗（``True`` 或 ``False``）？
 
 resumed = load("broken.pt")
-print(all(torch.allclose(resumed["net"][name], tensor, atol=1e-5) for name, tensor in two["net"].items()))
+print(close(resumed, two))
 
 # sphinx_gallery_start_ignore
 torch.testing.assert_close(resumed["net"], two["net"], rtol=1e-4, atol=1e-5)
@@ -682,19 +681,18 @@ torch.testing.assert_close(resumed["losses"], two["losses"], rtol=1e-4, atol=1e-
 # sphinx_gallery_end_ignore
 
 # %%
-# 相同，因为参数、动量和每一轮的顺序都恢复了。
-# 如果进程更多，或者在加速器上，求和的顺序可能变化，那时只能要求接近。
-# 也可以让 ``torchrun`` 自己恢复：加上 ``--max-restarts=3``，有进程失败时，它会重新启动全部进程，最多三次，各进程再从检查点继续。
+# 都在舍入误差之内，因为参数、动量和每一轮的顺序都恢复了。
+# 如果进程更多，或者在加速器上，求和的顺序可能变化，那时差别会像上一节那样逐步放大。
 
 # %%
 # 有批量归一化时
 # --------------------
 #
-# 前面的结果没有变，除了各进程样本数相同，还因为这个网络对每个样本的计算互不相关，也没有用到随机数。
-# 批量归一化（batch normalization）在训练模式下，用一批样本的均值和方差做标准化，一个样本的输出因此取决于同一批里还有谁。
+# 前面训练一步，一个进程和两个进程只差舍入误差，有两个原因：各进程的样本数相同；这个网络分别计算每个样本，计算时也不用随机数。
+# 批量归一化（batch normalization）在训练模式下，用一批样本的均值和方差做标准化，一个样本的输出因此取决于同一批里还有谁；在评估模式下，默认用训练时记下的均值和方差。
 # 把 32 个样本一次通过，与分成两半各自通过比较：
 #
-# **先猜一猜**：两种做法的输出相同吗，训练模式和评估模式各一行（``True`` 或 ``False``）？
+# **先猜一猜**：两种做法的输出相同吗，先是训练模式，后是评估模式，各一行（``True`` 或 ``False``）？
 
 norm = nn.BatchNorm1d(5)
 samples = torch.randn(32, 5)
@@ -714,50 +712,58 @@ for n in [8, 30, 100]:
 # sphinx_gallery_end_ignore
 
 # %%
-# 评估模式用的是记下的均值和方差，所以没有差别。
-# 训练模式下，DDP 的每个进程各用自己那一份样本的均值和方差；记下的均值和方差是缓冲区，默认在下一次前向传播开始时换成 rank 0 的，也就是说，最后保存的只反映 rank 0 见过的样本。
-# 每个进程的样本足够多时，这通常无妨；只有几个时，均值和方差就很不准。
-# 这时可以在包装之前换成 ``SyncBatchNorm``，它让各进程一起计算均值和方差，代价是每个这样的层在前向和反向传播时都要通信。
-# 写法是 ``net = nn.SyncBatchNorm.convert_sync_batchnorm(net)``；进程多于一个时，它在训练模式下只支持 GPU 一类的加速器，所以本页没有执行。
+# 评估模式下没有差别。
+# 训练模式下，DDP 的每个进程各用自己那一份样本的均值和方差。
+# 记下的均值和方差是缓冲区，默认在下一次前向传播开始时换成 rank 0 的，所以 rank 0 最后保存的只反映它自己的样本。
+# 每个进程的样本足够多时，这通常无妨；只有几个时，均值和方差就很不准，可以在包装之前换成 ``SyncBatchNorm``，让各进程一起计算均值和方差，代价是每个这样的层都要通信。
+# 写法是 ``net = nn.SyncBatchNorm.convert_sync_batchnorm(net)``；建立进程组之后，它在训练模式下只支持 GPU 一类的加速器，所以本页没有执行。
 #
 # 随机失活（dropout）也不能与单个进程逐位相同，因为每个进程各有自己的随机数。
-# 各进程的种子应当不同，否则它们失活的位置总是一样。
-
-# %%
-# 一个设备放不下模型时
-# ------------------------------
-#
-# DDP 的每个进程都有完整的参数、梯度和优化器状态，所以模型要放得进一个设备。
-# 放不下时，可以看 PyTorch 的 `fully_shard <https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html>`__，它把这三样分散到各个设备上，用到时再取来。
+# 各进程的种子应当不同，否则它们失活的位置会一样。
 
 # %%
 # 选读：读懂 torchrun 的报错
 # ----------------------------------
 #
-# 进程多了，屏幕上的报错也多了。
-# 这一节故意让一个进程出错，看看报错里该找什么。
+# 这一节故意让程序出错，看看报错里该找什么。
+
+# %%
+# 常见错误：没有先建立进程组
+# ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+#
+# **现象**：不建立进程组就包装模型，马上出错。
+
+try:
+    DistributedDataParallel(Net())
+except ValueError as error:
+    print(f"{type(error).__name__}: {error}")
+
+# %%
+# **原因**：包装时就要把参数从 rank 0 广播给其他进程，所以必须先有进程组。
+#
+# **解决办法**：先调用 ``init_process_group``，并用 ``torchrun`` 启动脚本。
 
 # %%
 # 常见错误：一个进程出错，全体停下
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # **现象**：屏幕上有好几段报错，最后一段来自 ``torchrun``，没有说原因。
-# 这个小脚本让 rank 1 出错，rank 0 正忙着；它没有用到 PyTorch，编号直接取自环境变量。
+# 这个小脚本让 rank 1 出错，rank 0 正忙着；它没有用到 PyTorch，rank 直接取自环境变量。
 
 fail = """\
 import os
 import time
 
 if os.environ["RANK"] == "1":
-    raise ValueError("编号 73 的样本没有标签")
+    raise ValueError("第 73 个样本没有标签")
 time.sleep(60)  # rank 0 还在计算
 """
 (folder / "fail.py").write_text(fail, encoding="utf-8")
-_, errors = torchrun("fail.py", ok=False)
+_, errors = launch("fail.py", ok=False)
 print(*[line for line in errors.splitlines() if line.startswith("ValueError")])
 
 # sphinx_gallery_start_ignore
-assert "\nValueError: 编号 73" in errors, errors
+assert "\nValueError: 第 73" in errors, errors
 # sphinx_gallery_end_ignore
 
 # %%
@@ -810,6 +816,13 @@ temporary.cleanup()  # 临时文件夹用完了
 # - 数据文件由每台机器上的第一个进程准备；文件夹是共享的，所以先在一台机器上用一个进程运行一次，免得几台机器同时写。
 
 # %%
+# 选读：一个设备放不下模型时
+# ------------------------------------
+#
+# 照本页的写法，每个进程都有完整的参数、梯度和优化器状态，所以模型要放得进一个设备。
+# 放不下时，可以看 PyTorch 的 `fully_shard <https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html>`__，它把这三样分散到各个设备上，计算到哪一层，再把那一层的参数临时取齐。
+
+# %%
 # 选读：把模型和数据放到同一个设备上
 # ------------------------------------------
 #
@@ -823,7 +836,7 @@ else:
 print(f"{device.type = }")
 
 # %%
-# 张量的 ``to`` 不改动原来的张量，而是返回结果：需要改变时返回一个新张量，本来就符合要求时返回它自己。
+# 张量的 ``to`` 不改动原来的张量，而是返回结果：需要改变时返回一个新张量，本来就符合要求时默认返回它自己。
 # 这里用数据类型来演示，设备也是同样的规则。
 
 x = torch.rand(3, 5)
@@ -836,7 +849,7 @@ assert x.dtype == torch.float32 and y.dtype == torch.float64 and x.to("cpu") is 
 # sphinx_gallery_end_ignore
 
 # %%
-# 模块（module）的 ``to`` 返回的就是模块自己，里面的参数和缓冲区已经换好，不用返回值也有效。
+# 模块（module）的 ``to`` 返回的就是模块自己，里面的参数和缓冲区已经换好，不用返回值也有效；换数据类型时，整数的缓冲区保持原样。
 
 layer = nn.Linear(5, 2)
 result = layer.to(torch.float64)
@@ -1005,6 +1018,7 @@ except TypeError as error:
 # 有几个 GPU 时，若不另作安排，PyTorch 只用其中一个。
 # ``nn.DataParallel`` 把模型包装起来，之后每一批数据会自动分给所有 GPU。
 
+device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 net = Model(input_size, output_size).to(device)
 model = net
 if torch.cuda.device_count() > 1:
@@ -1045,7 +1059,7 @@ assert torch.cuda.is_available() or wrapped.device_ids == []
 fig, ax = plt.subplots(figsize=(4.8, 5.4), layout="constrained")
 fig.suptitle("DataParallel 的四步：分发、复制、并行计算、汇集")
 lanes = {"GPU 0": 3.4, "GPU 1": 6.6}
-steps = [("分发", 6.0, "{} 个样本", "C0"), ("复制", 4.4, "副本", "C1"), ("并行计算", 2.8, "{} 个输出", "C2")]
+steps = [("分发", 6.0, "{} 个样本", "C0"), ("复制", 4.4, "模型的副本", "C1"), ("并行计算", 2.8, "{} 个输出", "C2")]
 
 
 def draw_arrow(ax, start, end):
@@ -1073,7 +1087,7 @@ plt.show()
 # 在 CPU 上照做一遍
 # ^^^^^^^^^^^^^^^^^
 #
-# ``DataParallel`` 切分数据用的是 ``torch.chunk`` 的规则，所以下面这个函数会切出与 ``n_gpus`` 个 GPU 上相同的块，只是各副本依次计算，而不是同时。
+# ``DataParallel`` 切分数据用的是 ``torch.chunk`` 的规则，所以下面这个函数切出的块与真有 ``n_gpus`` 个 GPU 时一样，只是各副本依次计算，而不是同时。
 
 import copy
 
@@ -1184,15 +1198,14 @@ fig.suptitle("每个 GPU 分到的样本数")
 for row, n_gpus in zip(axes, [2, 3, 8]):
     for ax, n_samples in zip(row, [30, 10]):
         sizes = chunk_sizes(n_samples, n_gpus)
-        ax.bar_label(ax.bar(range(len(sizes)), sizes, color="C0", alpha=0.35), fontsize=11)
+        ax.bar_label(ax.bar(range(len(sizes)), sizes, color="C0", alpha=0.35), fontsize=11.5)
         if len(sizes) < n_gpus:
-            ax.axvspan(len(sizes) - 0.4, n_gpus - 0.6, color="0.85")
-            ax.text((len(sizes) + n_gpus - 1) / 2, 10, "空闲", ha="center", va="center")
-        ax.set_title(f"{n_gpus} 个 GPU，{n_samples} 个样本", fontsize=11)
+            ax.text((len(sizes) + n_gpus - 1) / 2, 0.5, "空闲", ha="center")
+        ax.set_title(f"{n_gpus} 个 GPU，{n_samples} 个样本", fontsize=11.5)
         ax.set(xticks=range(n_gpus), yticks=[], ylim=(0, 19), xlim=(-0.6, n_gpus - 0.4))
         for spine in ax.spines.values():
             spine.set_visible(False)
-fig.supxlabel("GPU 的编号", fontsize=11)
+fig.supxlabel("GPU 的编号", fontsize=11.5)
 plt.show()
 
 # sphinx_gallery_start_ignore
@@ -1263,12 +1276,10 @@ print(fresh.load_state_dict(saved))
 # 小结
 # ----
 #
-# - DDP 的每个进程有一份模型：包装时从 rank 0 广播，反向传播时按桶求梯度的平均，各自更新之后仍然相同。
+# - DDP 的每个进程有一份模型：包装时从 rank 0 广播，反向传播时求梯度的平均，各自更新之后仍然相同。
 # - 各进程的样本数相同、损失对样本求平均时，平均的梯度等于整批的梯度；批量归一化和随机失活使结果与单个进程不同。
 # - ``DistributedSampler`` 把样本分给各进程，除不尽时填充；每轮开始时，每个进程都要调用 ``set_epoch``。
-# - 检查点由 rank 0 写，先写到别的名字再换上；存没有包装的模型、优化器和进度，恢复之后与没有中断的训练相同。
-# - ``torchrun`` 启动、监视、结束各个进程；失败时找与连接无关的那条异常。
-# - 选读：``DataParallel`` 按 ``torch.chunk`` 的规则分块，3 个 GPU 分 10 个样本是 4、4、2。
+# - 检查点由 rank 0 写，先写到别的名字再换上；里面有模型、优化器和进度，恢复之后与没有中断的训练相同，只差舍入误差。
 
 # %%
 # 练习
@@ -1281,7 +1292,7 @@ print(fresh.load_state_dict(saved))
 # 2. 三个进程各有 4、4、2 个样本，各自对样本求平均损失。
 #    三个梯度怎样加权，才等于整批平均损失的梯度？
 # 3. 运行 ``train_ddp.py`` 时，``--batch-size=64``，进程数是 1 到 8，每一步各进程合计用几个样本？
-# 4. 有 16 个 GPU，用 ``DataParallel`` 分 30 个样本时几个 GPU 有事可做？
+# 4. （要先读选读里的 ``DataParallel``）有 16 个 GPU，分 30 个样本时几个 GPU 有事可做？
 #    分 10 个呢？
 
 # %%
@@ -1353,6 +1364,6 @@ assert sizes == [1] * 10
 # 接下来
 # ------
 #
-# - 用 ``train_ddp.py`` 训练全部 5 万张图片，再把网络和训练的设置换成你在 :doc:`《训练图像分类器》 <training_a_classifier>` 里得到的最好的一种。
+# - 用 ``train_ddp.py`` 训练全部 5 万张图片，再把网络和训练的设置换成你在 :doc:`《训练图像分类器》 <training_a_classifier>` 里得到的最好的一种，换了网络就要换一个检查点的文件名。
 # - DDP 的内部做法见 `DDP 的说明 <https://docs.pytorch.org/docs/stable/notes/ddp.html>`__。
 # - ``torchrun`` 的全部选项见 `torchrun 的文档 <https://docs.pytorch.org/docs/stable/elastic/run.html>`__。

@@ -6,7 +6,7 @@ PyTorch 的核心有三部分：张量库、自动微分（automatic differentia
 本页讲第一部分。
 读完以后，你能创建张量，取出和改写其中的一部分，沿某一维求和，能说出形状不同的张量相加得到什么形状，也分得清哪些操作复制了数据，哪些与原来的张量共享内存。
 
-**你将学到**：张量的创建与属性、运算与原地运算、索引、形状、``dim`` 的含义、步幅、广播、与 NumPy 共享内存、把张量放到合适的设备上。
+**你将学到**：张量的创建与属性、运算与数据类型、索引、形状、``dim`` 的含义、步幅、拼接、矩阵乘法、广播、与 NumPy 共享内存、设备。
 
 **需要先会**：Python 的列表、循环和函数。
 用过 NumPy 会更轻松，但不是必需。
@@ -46,7 +46,7 @@ assert "e-04" in str(torch.tensor([1e-4, 1.0, 1e4])) and "*" not in str(torch.te
 # --------
 #
 # 先看 ``torch.empty``，它只分配内存，默认不写入任何数。
-# 这样的张量是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，甚至是 nan。
+# 这样的张量是未初始化（uninitialized）的，里面是那块内存原先留下的内容，可能是 0，可能极大或极小，甚至是 nan（不是数）。
 # 因为这些内容无法预料，所以要先写入，再读取，例如用 ``fill_`` 把每个元素都写成同一个数。
 # f 字符串里的 ``=`` 会把式子连同它的值一起打印出来，本教程常用这种写法。
 
@@ -57,7 +57,7 @@ print(x.fill_(7))
 # %%
 # ``torch.rand`` 产生均匀分布的随机数，取值在 :math:`[0, 1)`，能取到 0，取不到 1。
 # ``torch.zeros`` 产生全 0 的张量，名字末尾的 s 不能省。
-# 参数 ``dtype`` 指定数据类型（data type），其中 ``torch.long`` 是 ``torch.int64`` 的别名，``torch.double`` 是 ``torch.float64`` 的别名。
+# 参数 ``dtype`` 指定数据类型（data type），``torch.long`` 就是 ``torch.int64``，``torch.double`` 就是 ``torch.float64``。
 # 形状既可以逐个写，也可以写成一个元组，存进变量里反复使用。
 
 print(torch.rand(5, 3))
@@ -74,7 +74,7 @@ assert torch.zeros(shape, dtype=torch.long).dtype is torch.int64 and not hasattr
 
 # %%
 # 已有数据时用 ``torch.tensor``。
-# 列表里是 Python 的实数时，只要有一个写成小数，整个张量就是浮点数，默认为 ``float32``。
+# 列表里是 Python 的整数和小数时，如果不指定 ``dtype``，全是整数就得到 ``int64``，只要有一个小数就得到浮点数，默认为 ``float32``。
 #
 # **先猜一猜**：想写 ``[5.5, 3]``，却把小数点误写成逗号，得到的张量是什么数据类型？
 
@@ -82,7 +82,7 @@ typo = torch.tensor([5, 5, 3])
 print(typo.dtype)
 
 # %%
-# 逗号多分出了一个元素，列表里就全是整数；全是整数的列表得到 ``int64``。
+# 逗号多分出了一个元素，列表里就全是整数。
 # 打印张量时，默认的 ``float32`` 和 ``int64`` 通常不写出来，可以用 ``dtype`` 查看：
 
 x = torch.tensor([5.5, 3])
@@ -96,7 +96,7 @@ assert torch.tensor([True, 2]).dtype is torch.int64 and torch.tensor([[1, 2], [3
 # %%
 # 也可以照着已有的张量来建。
 # ``new_ones``、``new_zeros`` 要给出形状，数据类型和设备（device，张量放在 CPU 还是 GPU 上）沿用原张量，除非另外指定。
-# 名字以 ``_like`` 结尾的函数连形状也沿用，例如 ``zeros_like``、``ones_like``、``rand_like`` 和 ``randn_like``，其中 ``randn`` 取自标准正态分布，因此会有负数。
+# 名字以 ``_like`` 结尾的函数连形状也沿用，例如 ``zeros_like``、``ones_like``、``rand_like`` 和 ``randn_like``，其中 ``randn`` 取自标准正态分布，可能有负数。
 
 print(f"{typo.new_ones(2).dtype = }")  # 沿用 int64
 print(f"{typo.new_ones(2, dtype=torch.double).dtype = }")
@@ -128,7 +128,7 @@ for name, tensor in examples.items():
     print(f"{name:<10}  {str(tuple(tensor.shape)):<6}  {tensor.dtype}")
 
 # %%
-# 列表里如果全是同一种 NumPy 的数，则沿用 NumPy 的类型，例如 ``np.float64`` 得到的是 ``float64``：
+# 列表里如果全是同一种 NumPy 的数，而且 PyTorch 也有这种类型，就沿用这种类型，例如 ``np.float64`` 得到的是 ``float64``：
 
 import numpy as np
 
@@ -146,7 +146,7 @@ assert torch.tensor([np.int32(1), 2.5]).dtype is torch.float32  # 混着写就�
 #
 #    当时的教程开头有一行 ``from __future__ import print_function``，是为 Python 2 准备的，现在可以删去。
 #
-#    当时打印张量会提出一个公因子，写成 ``tensor(1.00000e-04 * [[...``；现在不再提公因子，数很大、很小或相差悬殊时改用科学记数法。
+#    当时打印张量会提出一个公因子，写成 ``tensor(1.00000e-04 * [[...``；现在不再提公因子，浮点数很大、很小或相差悬殊时改用科学记数法。
 #
 #    当时打印未初始化的张量偶尔会报 ``RuntimeError: Overflow when unpacking long``，有的教程因此建议“重新生成一次”；那是打印代码的缺陷，现在已经修复，正确的做法一直是先写入，再读取。
 
@@ -186,11 +186,10 @@ print(f"{x.device = }")
 
 # %%
 # ``x.size()`` 与 ``x.shape`` 是一回事，类型 ``torch.Size`` 是元组的一种，所以拆开、比较、拼接都能用。
-# 元素的个数由 ``numel`` 给出。
+# 元素的个数用 ``numel`` 查。
 
 rows, columns = x.size()
 print(f"{rows = }, {columns = }, {x.numel() = }")
-print(f"{x.size() + (1,) = }")
 # sphinx_gallery_start_ignore
 assert isinstance(x.size(), tuple) and x.size() == x.shape == (5, 3) and x.numel() == 15
 assert x.size() + (1,) == torch.Size([5, 3, 1])
@@ -200,8 +199,7 @@ assert x.size() + (1,) == torch.Size([5, 3, 1])
 # 运算的多种写法
 # --------------
 #
-# 同一种运算常有几种写法。
-# 以加法为例，最直接的是运算符，写成函数 ``torch.add`` 或方法 ``x.add``，结果相同。
+# 以加法为例，最直接的写法是运算符，也可以写成函数 ``torch.add`` 或方法 ``x.add``，结果相同。
 # 这样的运算是按元素（element-wise）的，也就是说，对应位置上的数各自相加。
 # 下面的 ``torch.equal`` 在形状相同、每个元素也相等时给出 ``True``。
 
@@ -232,7 +230,7 @@ assert returned is y and y.data_ptr() == address and torch.equal(y, total)
 
 # %%
 # 按照 PyTorch 的约定，方法名以一个下划线为后缀（suffix）的，直接改动张量自己，例如 ``fill_``、``copy_`` 和 ``zero_``。
-# 在 Notebook 里把 ``y.add_(x)`` 运行两次，``y`` 就加了两次 ``x``。
+# 因此在 Notebook 里，``y.add_(x)`` 每运行一次，``y`` 就再加一次 ``x``。
 #
 # 反过来，给元素赋值和 ``a += 1`` 没有这个后缀，也是原地的。
 # 下面的 ``alias`` 是同一个张量的另一个名字。
@@ -275,7 +273,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：结果应当是浮点数，而 ``counts`` 的内存里只能放 ``int64``。
+# **原因**：结果应当是浮点数（报错里的 ``Float`` 指 ``float32``），而 ``counts`` 的内存里只能放 ``int64``（``Long``）。
 #
 # **解决办法**：不用原地运算，让 PyTorch 为结果新建一个浮点张量。
 
@@ -286,6 +284,15 @@ for value, kept in ((0.5, 0), (1.9, 1), (-1.9, -1)):
     counts[0] = value
     assert counts[0] == kept
 counts.zero_()
+bytes_ = torch.zeros(1, dtype=torch.uint8)
+bytes_[0] = 254.9
+assert bytes_.tolist() == [254]
+for outside in (-1.9, 300.5):
+    try:
+        bytes_[0] = outside
+    except RuntimeError:
+        continue
+    raise AssertionError
 assert torch.zeros(1).add_(torch.ones(1, dtype=torch.double)).dtype is torch.float32
 for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 3))):
     try:
@@ -296,7 +303,7 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # sphinx_gallery_end_ignore
 
 # %%
-# 给元素赋值也是原地的，却不这样检查：写进整数张量的小数不报错，只留下整数部分。
+# 给元素赋值也是原地的，却不检查数据类型：小数写进整数张量，只要放得下就不报错，只留下整数部分。
 
 counts[0] = 1.9
 print(f"{counts = }")
@@ -311,13 +318,14 @@ print(f"{counts = }")
 # * 类别不同，通常取类别高的一方的类型。
 # * 类别相同，通常取能容纳两者的类型。
 # * 一方是 Python 的数，只有它的类别更高时才影响结果的类型，例如整数张量加 0.5，得到默认的 ``float32``。
-# * 一方是零维张量，另一方至少一维，零维的也只有类别更高时才有影响。
+# * 一方是零维张量，另一方至少一维，零维的一方也只在类别更高时才影响结果，这时通常取它的类型；类别相同时，它的位数不算数。
 
 integer = torch.tensor([1, 1])  # int64
 single, double = torch.ones(2), torch.ones(2, dtype=torch.float64)
+zero_dim = torch.tensor(1.0, dtype=torch.float64)
 print(f"{(integer + single).dtype = }")  # 类别不同
 print(f"{(single + double).dtype = }")  # 类别相同
-print(f"{(single + double[0]).dtype = }")  # 右边是零维张量
+print(f"{(single + zero_dim).dtype = }")  # 右边是零维张量
 print(f"{(integer + 0.5).dtype = }")  # 右边是 Python 的数
 # sphinx_gallery_start_ignore
 kinds = [torch.bool, torch.uint8, torch.int8, torch.int64, torch.float16, torch.float32, torch.float64]
@@ -334,7 +342,7 @@ for one, other in ((torch.ones(2, dtype=i), torch.ones(2, dtype=j)) for i in kin
 
 # %%
 # 图片的像素常存成 ``uint8``，这种类型只能放 0 到 255。
-# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``；和超出 255 时减去 256，从 0 重新数起，也不报错。
+# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``；相加的结果超过 255 也不报错，256 变成 0，往后依次类推。
 # 因此对像素做加减之前，先用方法 ``float`` 转换成 ``float32``。
 # 名字容易混：PyTorch 的 ``float`` 指 32 位浮点数，``double`` 指 64 位，而 Python 自己的 ``float`` 是 64 位。
 
@@ -343,14 +351,15 @@ print(f"{pixels + 100 = }")
 print(f"{pixels.float() + 100 = }")
 # sphinx_gallery_start_ignore
 assert (pixels + 100).tolist() == [200, 250, 300 % 256] and (pixels + pixels)[2] == 400 % 256
+assert (pixels + 156)[0] == 0 and (pixels + 56)[2] == 0 and (pixels - 101)[0] == 255
 # sphinx_gallery_end_ignore
 
 # %%
-# 选读：统一类型的例外
-# ^^^^^^^^^^^^^^^^^^^^
+# 选读：统一类型的更多情形
+# ^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 类别优先于位数，所以 ``int64`` 加 ``float16`` 得到的是只有 16 位的 ``float16``。
-# 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``；``complex64`` 的实部只有 32 位，遇上 ``float64`` 就变成 ``complex128``。
+# 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``；``complex64`` 的实部只有 32 位，与维数不为零的 ``float64`` 张量相加，就变成 ``complex128``。
 # 除法和比较另有规定，整数用 ``/`` 相除得到浮点数，比较的结果是布尔。
 # ``uint16`` 这样的少数类型与别的整数类型之间没有规定，会报错。
 
@@ -366,14 +375,16 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 # sphinx_gallery_start_ignore
 assert (integer + half).dtype is torch.float16 and (half + half.bfloat16()).dtype is torch.float32
+assert (torch.ones(2, dtype=torch.complex64) + zero_dim).dtype is torch.complex64
 # sphinx_gallery_end_ignore
 
 # %%
 # 索引与切片
 # ----------
 #
-# 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同：写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点；写成 ``::2``，就隔一个取一个。
-# 有一处不同，PyTorch 的切片只接收正的间隔，要颠倒顺序就用 ``flip``。
+# 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同，各维之间用逗号隔开。
+# 写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点；只写冒号，就全部取出；写成 ``::2``，就隔一个取一个。
+# 与 NumPy 不同的是，PyTorch 的切片只接收正的间隔，要颠倒顺序就用 ``flip``。
 # 下面的数，十位是行号，个位是列号，便于辨认；程序里的编号则从 0 开始。
 
 grid = torch.tensor([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])
@@ -441,7 +452,7 @@ def draw_cells(ax, values, x, y, colors):
         for j, value in enumerate(row):
             style = {"facecolor": colors[i][j], "edgecolor": "0.4"}
             ax.add_patch(plt.Rectangle((x + j, y - i - 1), 1, 1, **style))
-            center = {"ha": "center", "va": "center", "fontsize": 11}
+            center = {"ha": "center", "va": "center", "fontsize": 11.5}
             ax.text(x + j + 0.5, y - i - 0.5, f"{value:g}", color="black", **center)
 
 
@@ -458,13 +469,14 @@ plt.show()
 # ^^^^^^^^^^
 #
 # 拿张量与一个数比较，得到形状相同的布尔张量，常叫作掩码（mask）。
+# ``backup`` 还是 11 到 43 那四行三列，没有改动过。
 
 mask = backup > 30
 print(mask)
 
 # %%
-# 把掩码写在方括号里，就取出 ``True`` 的那些位置上的数，排成一维。
-# 挑中的位置未必有规律，所以用掩码，或者用 ``backup[[0, 2]]`` 这样的下标列表，读到的是复制出来的数据，改动它不影响原张量。
+# 把形状相同的掩码写在方括号里，就取出 ``True`` 的那些位置上的数，排成一维。
+# 这样读到的是复制出来的数据，改动它不影响原张量；用下标列表也一样，例如取出第 0、2 两行的 ``backup[[0, 2]]``。
 
 picked = backup[mask]
 picked[0] = 0
@@ -477,7 +489,7 @@ for copied in (backup[mask], backup[[0, 2]], backup[:, [0, 1]], backup[torch.one
 # sphinx_gallery_end_ignore
 
 # %%
-# 放在等号左边则不同，这时改写的就是原张量里 ``True`` 的那些位置：
+# 直接给 ``backup[mask]`` 赋值则不同，改写的是原张量里 ``True`` 的那些位置：
 
 backup[mask] = 0
 print(backup)
@@ -485,6 +497,8 @@ print(backup)
 assert backup[2:].eq(0).all() and backup[:2].gt(0).all()
 lists = torch.arange(4)
 lists[[0, 2]] = -1
+assert lists.tolist() == [-1, 1, -1, 3]
+lists[lists < 0][0] = 7  # 不是直接赋值：改的是复制出来的数据
 assert lists.tolist() == [-1, 1, -1, 3]
 # sphinx_gallery_end_ignore
 
@@ -522,7 +536,7 @@ assert grid.flip(0).data_ptr() != grid.data_ptr()
 # --------
 #
 # 张量的方法 ``view`` 换一种形状看同一批数，得到的也是视图。
-# 这个操作只能写成方法，没有 ``torch.view`` 这个函数。
+# ``view`` 只是方法，没有 ``torch.view`` 这个函数。
 # 参数 ``-1`` 表示这一维的大小由元素个数推算，最多写一个。
 # 下面三个张量的首地址相同，说明没有复制。
 
@@ -531,7 +545,7 @@ y = x.view(16)
 z = x.view(-1, 8)
 print(x.size(), y.size(), z.size())
 print(z)
-print(f"{x.data_ptr() == y.data_ptr() == z.data_ptr() = }")
+print(x.data_ptr() == y.data_ptr() == z.data_ptr())
 # sphinx_gallery_start_ignore
 assert (y.shape, z.shape) == ((16,), (2, 8)) and x.data_ptr() == y.data_ptr() == z.data_ptr()
 # sphinx_gallery_end_ignore
@@ -583,7 +597,7 @@ for seen in (image.unsqueeze(0), image.squeeze(0), image[:1].squeeze(0), image.p
 #
 # 许多函数有参数 ``dim``，用来指定沿哪一维计算。
 # 维从 0 编号，``-1`` 指最后一维。
-# 例如 ``sum(dim=0)`` 让第 0 维的下标取遍所有的值，把取到的数加起来，于是这一维从形状里消失。
+# 例如 ``sum(dim=0)`` 让第 0 维的下标取遍所有的值，别的下标不变，把取到的数加起来，于是这一维从形状里消失。
 # 对矩阵来说，第 0 维的下标是行号，所以 ``dim=0`` 把各行上下相加；第 1 维的下标是列号，所以 ``dim=1`` 把一行里的数左右相加。
 
 table = torch.tensor([[1, 2, 3], [30, 20, 10]])
@@ -609,8 +623,8 @@ for j in range(3):
     ax.annotate("", (j + 0.5, -3.1), (j + 0.5, -2.1), arrowprops=arrow)
 for i in range(2):
     ax.annotate("", (4.1, -i - 0.5), (3.1, -i - 0.5), arrowprops=arrow)
-ax.text(3.2, -3.7, "sum(dim=0)，形状 (3,)", fontsize=11, va="center")
-ax.text(5.4, -1, "sum(dim=1)\n形状 (2,)", fontsize=11, va="center", linespacing=1.35)
+ax.text(3.2, -3.7, "sum(dim=0)，形状 (3,)", fontsize=11.5, va="center")
+ax.text(5.4, -1, "sum(dim=1)\n形状 (2,)", fontsize=11.5, va="center", linespacing=1.35)
 ax.set(xlim=(-0.1, 7.9), ylim=(-4.3, 0.1), aspect="equal")
 ax.axis("off")
 fig.suptitle("一个 (2, 3) 的张量沿两个方向求和", fontsize=12)
@@ -632,9 +646,9 @@ for dim in (0, 1, 2, -1, -2, -3):
 # sphinx_gallery_end_ignore
 
 # %%
-# 有时要保留这一维，写上 ``keepdim=True``，它的大小就变成 1 而不消失，后面的“广播”一节会用到。
+# 如果写上 ``keepdim=True``，这一维就不消失，只是大小变成 1，后面的“广播”一节会用到。
 # 求平均值的 ``mean`` 和求标准差的 ``std`` 也有 ``dim`` 与 ``keepdim``，不过直接用于整数张量会报错，要先转换成浮点数。
-# 找最大值在哪里的 ``argmax`` 也这样用 ``dim``，后面的教程用它找出得分最高的类别。
+# ``argmax`` 给出最大值的下标，也这样用 ``dim``，后面的教程用这个方法找出得分最高的类别。
 
 print(f"{table.sum(dim=1, keepdim=True).shape = }")
 print(f"{table.float().mean(dim=1) = }")
@@ -667,7 +681,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：平均值一般不是整数，PyTorch 不替你选用哪一种浮点类型。
+# **原因**：平均值一般不是整数，PyTorch 不替你决定用哪一种浮点类型。
 #
 # **解决办法**：先转换成浮点数，或者用 ``dtype`` 指定结果的类型。
 
@@ -686,7 +700,7 @@ except IndexError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：维从 0 编号，二维张量的 ``dim`` 只能是 0 和 1，或者倒着数的 -1 和 -2。
+# **原因**：维从 0 编号，二维张量只有第 0 维和第 1 维，倒着数是 -1 和 -2。
 #
 # **解决办法**：先打印 ``ndim`` 看有几维；要最后一维时，写 ``-1`` 最稳妥。
 
@@ -699,7 +713,7 @@ print(f"{table.ndim = }, {table.sum(dim=-1) = }")
 # 一个张量由两部分组成：一段一维的存储（storage），和一份说明怎样读这段存储的元数据（metadata）。
 # 元数据里除了数据类型和形状，还有读数时要用的两项。
 #
-# * 步幅（stride）每一维有一个数，说的是沿这一维走一步，要在存储里前进几个位置。
+# * 步幅（stride）每一维一个：沿这一维走一步，要在存储里前进几个位置。
 # * 偏移量（storage offset）说的是从存储的第几个位置开始读，位置从 0 数起。
 #
 # 下面的 ``torch.arange(12)`` 是 0 到 11 这十二个整数，它们在存储里依次排开，再看成三行四列。
@@ -720,7 +734,7 @@ print(transposed.stride())
 
 # %%
 # 切片同样只换元数据，下面的 ``part`` 从第二列开始，取两列。
-# 用 ``untyped_storage`` 可以看到，三个张量用的是同一段存储；这里不比较张量的 ``data_ptr``，因为 ``part`` 的首个元素不在存储的开头。
+# 下面的 ``untyped_storage().data_ptr()`` 是整段存储开头的地址，三个张量都一样，可见用的是同一段存储。
 
 part = base[:, 1:3]
 for tensor in (base, transposed, part):
@@ -734,7 +748,7 @@ assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 
 # %%
 # 下图最上面的一条是存储，格中的数恰好等于它所在的位置，粗框标出切片用到的位置。
-# 在本站的网页上，这幅图可以操作：选择转置、切片、``contiguous`` 等操作，再选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
+# 在本站的网页上，这幅图可以操作：选择转置、切片等操作，再选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
 
 # 画图（strides）：看颜色，转置之后原来的一行成了一列，而上面那一条存储没有变。
 
@@ -754,8 +768,9 @@ for name, tensor, x in views:
     draw_cells(ax, tensor.tolist(), x, -4.6, row_colors(tensor.tolist()))
     label = f"{name}\n形状 {tuple(tensor.shape)}\n步幅 {tensor.stride()}"
     label += f"\n偏移量 {tensor.storage_offset()}"
-    ax.text(x, -4.4, label, fontsize=11, linespacing=1.35)
-ax.set(xlim=(-0.1, 12.6), ylim=(-8.7, 0.1), aspect="equal")
+    ax.text(x, -4.4, label, fontsize=11.5, linespacing=1.35)
+ax.text(0, 0.2, "存储", fontsize=11.5)
+ax.set(xlim=(-0.1, 12.6), ylim=(-8.7, 1), aspect="equal")
 ax.axis("off")
 fig.suptitle("同一段存储，三份不同的元数据", fontsize=12)
 plt.show()
@@ -799,18 +814,19 @@ assert [tensor.is_contiguous() for tensor in (base, transposed, part)] == [True,
 # sphinx_gallery_end_ignore
 
 # %%
-# 这里的数恰好等于所在的位置，画成折线更清楚：
+# 画成折线更清楚：
 
 # 画图：逐行读时依次经过的存储位置，连续的张量一格一格地走，另外两个要跳。
-fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.4), sharex=True, sharey=True, layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.6), sharex=True, sharey=True, layout="constrained")
+fig.get_layout_engine().set(h_pad=0.1)
 for ax, (name, tensor, _) in zip(axes, views):
     ax.plot(tensor.flatten().tolist(), "o-", color="C0")
     kind = "连续" if tensor.is_contiguous() else "不连续"
-    ax.set_title(f"{name}：{kind}", fontsize=11, loc="left")
-    ax.tick_params(labelsize=11)
-    ax.set_yticks([0, 4, 8])
-    ax.set_ylabel("位置", fontsize=11, rotation=0, labelpad=16, va="center")
-axes[-1].set_xlabel("第几个读到（从 0 数起）", fontsize=11)
+    ax.set_title(f"{name}：{kind}", fontsize=11.5, loc="left")
+    ax.tick_params(labelsize=11.5)
+    ax.set_yticks([0, 4, 8, 11])
+    ax.set_ylabel("位置", fontsize=11.5, rotation=0, labelpad=16, va="center")
+axes[-1].set_xlabel("第几个读到（从 0 数起）", fontsize=11.5)
 fig.suptitle("逐行读时，每一步在存储中的位置", fontsize=12)
 plt.show()
 
@@ -826,10 +842,9 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：``view`` 只换元数据，不动数据；而逐行读 ``transposed`` 时，相邻两数的间隔忽大忽小，没有哪个步幅能读出这一串数。
+# **原因**：``view`` 只换元数据，不动数据；而逐行读 ``transposed`` 时，相邻两数的间隔忽大忽小，用一个固定的步幅读不出这一串数。
 #
-# **解决办法**：改用 ``reshape``，能不复制就不复制，不得已时才复制。
-# 也就是说，``reshape`` 有时返回视图，有时返回一份新数据，所以不要原地改动它的结果。
+# **解决办法**：改用 ``reshape``，能得到视图就返回视图，不能时才复制出一份新数据，所以不要原地改动返回的张量。
 # 也可以先用 ``contiguous`` 得到一份连续的数据，再用 ``view``。
 
 shared = base.reshape(12)
@@ -845,15 +860,15 @@ assert torch.equal(copied, transposed.contiguous().view(12))
 # 拼接与堆叠
 # ----------
 #
-# ``torch.cat`` 沿着已有的一维接起来，维数不变，其余各维的大小要相同。
+# ``torch.cat`` 沿着已有的一维接起来，维数不变，其余各维的大小一般要相同。
 # ``torch.stack`` 先添一维再叠放，要求形状完全相同。
-# 两者都默认 ``dim=0``，得到的都是复制出来的数据。
+# 两者都默认 ``dim=0``，对 ``stack`` 来说就是新的一维放在最前；得到的都是复制出来的数据。
 # 例如把多张同样大小的图片合成一批，用的就是 ``stack``。
 
 a, b = torch.zeros(2, 3), torch.ones(2, 3)
 print(f"{torch.cat([a, b]).shape = }")
 print(f"{torch.cat([a, b], dim=1).shape = }")
-print(f"{torch.stack([a, b]).shape = }")
+print(f"{torch.stack([a, b, a, b, a]).shape = }")
 # sphinx_gallery_start_ignore
 assert torch.cat([a, b]).shape == (4, 3) and torch.cat([a, b], dim=1).shape == (2, 6)
 assert torch.stack([a, b]).shape == (2, 2, 3)
@@ -891,7 +906,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：矩阵乘法不像 ``+`` 和 ``*`` 那样自动统一类型；NumPy 默认 64 位，PyTorch 默认 32 位，混用时就会遇到。
+# **原因**：矩阵乘法不像 ``+`` 和 ``*`` 那样自动统一类型；浮点数在 NumPy 里默认 64 位，在 PyTorch 里默认 32 位，混用时容易遇到。
 #
 # **解决办法**：先统一数据类型，通常转换成 ``float32``。
 
@@ -950,7 +965,7 @@ assert small.shape == (5, 3) and len(caught) == 1
 # sphinx_gallery_end_ignore
 
 # %%
-# **原因**：这是早先留下的行为，已经不推荐，以后的版本会取消。
+# **原因**：这是早先留下的行为，已经不推荐，PyTorch 打算在以后的版本里取消。
 #
 # **解决办法**：让 ``out=`` 一开始就有正确的形状，例如 ``torch.empty_like(x)``。
 
@@ -962,7 +977,7 @@ print(f"{torch.add(x, y, out=buffer).shape = }")
 # ----
 #
 # 形状不同的张量，只要合得上，也能按元素运算，这叫作广播（broadcasting）。
-# 判断合不合得上，可以按三步来。
+# 合不合得上，按三步判断。
 #
 # 1. 把两个形状向右对齐，维数少的那一个，在左边补上大小为 1 的维。
 # 2. 逐维比较，两个大小相等，或者其中一个是 1，这一维就合得上。
@@ -979,7 +994,7 @@ assert (table + row).shape == (side + row).shape == (5, 3)
 
 # %%
 # 第一个式子里只有右边的 ``row`` 被重复，第二个式子里两边都被重复。
-# 下图里没有着色的格子并没有真的存下来，广播不为它们分配内存。
+# 下图里没有着色的格子只是示意，内存里并没有这些数。
 # 在本站的网页上，这幅图可以操作：换上别的形状，看两个形状怎样从右边对齐，哪一维合不上。
 
 # 画图（broadcasting）：着色的是原有的数，没有着色的是重复使用的，右边是结果。
@@ -1000,15 +1015,16 @@ def draw_broadcast(ax, first, second):
     ax.axis("off")
 
 
-fig, axes = plt.subplots(2, 1, figsize=(4.8, 5.2), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(4.8, 5.4), layout="constrained")
+fig.get_layout_engine().set(h_pad=0.1)
 for ax, first in zip(axes, (table, side)):
     draw_broadcast(ax, first, row)
-    ax.set_title(f"{tuple(first.shape)} + {tuple(row.shape)}", fontsize=11)
-fig.suptitle("广播：小的张量沿大小为 1 的维重复使用", fontsize=12)
+    ax.set_title(f"{tuple(first.shape)} + {tuple(row.shape)}", fontsize=11.5)
+fig.suptitle("广播：重复使用已有的数，凑成同样的形状", fontsize=12)
 plt.show()
 
 # %%
-# 再看一个三维的例子，``(5, 1, 3)`` 加 ``(4, 3)``，向右对齐写成两行：
+# 再看一个三维的例子，``(5, 1, 3)`` 加 ``(4, 3)``，向右对齐：
 #
 # ::
 #
@@ -1037,8 +1053,9 @@ for left in itertools.product((0, 1, 2, 3), repeat=3):
 # %%
 # 第二个形状的左边补 1，成为 ``(1, 4, 3)``，再逐维比较，每一维都合得上。
 #
-# 前面的 ``keepdim=True`` 在这里派上用场。
-# 例如要把每一行除以这一行的和，求得的和必须是 ``(5, 1)`` 的形状，才能与 ``(5, 3)`` 合得上；如果不写 ``keepdim=True``，得到 ``(5,)``，右边对齐的就是 5 和 3，合不上。
+# 前面的 ``keepdim=True`` 在这里派上用场，例如要把每一行除以这一行的和。
+# 写上 ``keepdim=True``，和的形状是 ``(5, 1)``，与 ``(5, 3)`` 合得上；如果不写，就得到 ``(5,)``，右边对齐的是 5 和 3，合不上。
+# 整数用 ``/`` 相除，得到浮点数。
 
 share = table / table.sum(dim=1, keepdim=True)
 print(f"{share[0] = }")
@@ -1057,7 +1074,7 @@ else:
 # 选读：重复的数不占内存
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
-# “没有存下来”可以从步幅看出：重复的那一维步幅为 0，走一步还在原处。
+# 内存里没有重复的数，从步幅可以看出来：重复的那一维步幅为 0，走一步还在原处。
 
 stretched = torch.broadcast_to(row, (5, 3))
 print(f"{stretched.stride() = }")
@@ -1070,7 +1087,7 @@ assert stretched.stride() == (0, 1) and stretched.data_ptr() == row.data_ptr()
 # 常见错误：形状无法广播
 # ^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：想让 ``a`` 的每一行与 ``b`` 的每一行相加，程序报错，报错里的 ``non-singleton dimension 0`` 就是合不上的那一维，``non-singleton`` 指大小不是 1。
+# **现象**：想让 ``a`` 的五行与 ``b`` 的四行两两相加，程序报错，报错里的 ``non-singleton dimension 0`` 就是合不上的那一维，``non-singleton`` 指大小不是 1。
 
 a, b = torch.rand(5, 3), torch.rand(4, 3)
 try:
@@ -1132,7 +1149,7 @@ except RuntimeError as error:
 # %%
 # **原因**：``item`` 只能给出一个数，这里却有两个。
 #
-# **解决办法**：先聚合成一个数，例如 ``losses.mean().item()``；训练时遇到这个错误，多半是忘了求平均或求和。
+# **解决办法**：先聚合成一个数，例如 ``losses.mean().item()``；以后训练网络时遇到这个错误，多半是忘了求平均或求和。
 
 # %%
 # 选读：多出来的位数从哪里来
@@ -1166,7 +1183,7 @@ assert b.dtype == np.float32 and (b == 2).all() and np.shares_memory(a.numpy(), 
 
 # %%
 # 反过来用 ``torch.from_numpy``。
-# NumPy 的浮点数默认 64 位，转来的张量也是 ``float64``，这就是前面矩阵乘法出错的常见来历。
+# NumPy 的浮点数默认 64 位，转来的张量也是 ``float64``，``float64`` 与 ``float32`` 做矩阵乘法的那种报错，常常就是这样来的。
 
 a = np.ones(5)
 b = torch.from_numpy(a)
@@ -1188,7 +1205,8 @@ assert (b == 2).all() and not np.shares_memory(a, b.numpy())
 # sphinx_gallery_end_ignore
 
 # %%
-# 除了 ``from_numpy``，还有两个函数能由数组得到张量：``torch.as_tensor`` 在数据类型和设备都不用换时共享内存，``torch.tensor`` 总是复制。
+# 另有两个函数也能由数组得到张量：``torch.as_tensor`` 在数据类型和设备都不用换时共享内存，``torch.tensor`` 总是复制。
+# ``np.shares_memory`` 检查两个数组是否共享内存，所以先把张量变回数组：
 
 a = np.ones(5)
 print(f"{np.shares_memory(a, torch.as_tensor(a).numpy()) = }")
@@ -1203,7 +1221,7 @@ for kind in (np.float32, np.int64, np.uint8, np.bool_):
 # 选读：六种写法，谁与谁共享
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# 不用死记，``np.shares_memory`` 可以查出两个数组是否用到同一块内存：
+# 不用死记，逐个查一遍就知道，其中 ``np.asarray`` 把张量变成数组，不复制：
 
 array = np.ones(5)
 results = {
@@ -1228,11 +1246,11 @@ assert list(shares.values()) == [True, True, True, False, False, False]
 # 画图：上面三种写法连到同一块内存，下面三种各有一块新的。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 box = {"edgecolor": "0.4", "linewidth": 1.5}
-middle = {"fontsize": 11, "ha": "center", "va": "center", "linespacing": 1.35}
+middle = {"fontsize": 11.5, "ha": "center", "va": "center", "linespacing": 1.35}
 ax.add_patch(plt.Rectangle((7, 2.7), 3, 2.6, facecolor=to_rgba("C0", 0.3), **box))
 ax.text(8.5, 4, "array\n的内存", **middle)
 for y, (name, shared) in zip(range(5, -1, -1), shares.items()):
-    ax.text(5.9, y, name, fontsize=11, ha="right", va="center")
+    ax.text(5.9, y, name, fontsize=11.5, ha="right", va="center")
     ax.plot([6.1, 7], [y, y], color="C0" if shared else "0.4", linewidth=2)
     if not shared:
         ax.add_patch(plt.Rectangle((7, y - 0.32), 3, 0.64, facecolor="none", **box))
@@ -1281,7 +1299,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：NumPy 的运算不会被记录下来，求导时无法经过这些运算往回算，所以 PyTorch 要你明确地写出来。
+# **原因**：NumPy 的运算不会被记录下来，求导时无法经过这些运算往回算，所以 PyTorch 要你写明 ``detach``，表示知道这一点。
 #
 # **解决办法**：先用 ``detach`` 得到一个不参与求导的张量，再转换成数组。
 # 这样得到的数组仍然与原张量共享内存，往里写数可能使求出的导数出错，而且没有提示，所以要改动数组时再复制一次。
@@ -1302,9 +1320,9 @@ assert leaf.grad[0] == 200  # 应为 2，没有报错
 # --------------
 #
 # 张量放在哪里，运算一般就在哪里进行。
-# ``torch.accelerator`` 是各种加速器的统一入口，例如英伟达的 CUDA、苹果的 MPS、英特尔的 XPU。
-# 不论有没有加速器，下面的写法都能用，输出取决于运行它的机器。
-# 打印时只取 ``type``，也就是设备的种类；有多块 GPU 时，设备还有编号。
+# ``torch.accelerator`` 是各种加速器的统一入口（PyTorch 2.6 起才有），例如英伟达的 CUDA、苹果的 MPS、英特尔的 XPU。
+# 不论有没有加速器，下面的写法都不用改，输出取决于运行程序的机器。
+# 属性 ``type`` 是设备的种类。
 
 device = torch.device("cpu")
 if torch.accelerator.is_available():
@@ -1317,6 +1335,7 @@ assert (device.type != "cpu") == torch.accelerator.is_available()
 # %%
 # 把张量放上去有两种办法：创建时指定 ``device``，或者用 ``to`` 搬过去。
 # 一起运算的张量，一般要在同一个设备上。
+# 下面只比较 ``type``，因为加速器上的张量，设备里还有编号，例如 ``cuda:0``。
 
 x = torch.ones(5, 3)
 y = torch.ones_like(x, device=device)  # 直接建在设备上
@@ -1355,7 +1374,7 @@ assert z.to("cpu") is z and z.to("cpu", copy=True) is not z and z.float() is z a
 # 常见错误：以为有加速器，其实没有
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：没有确认就写了 ``to("cuda")``，运行时报错，而 ``current_accelerator`` 明明可能给出了一种加速器。
+# **现象**：没有确认就写了 ``to("cuda")``，运行时报错，这时 ``current_accelerator`` 却可能给出一种加速器。
 
 print(f"{torch.accelerator.current_accelerator() = }")
 print(f"{torch.accelerator.is_available() = }")
@@ -1366,7 +1385,7 @@ except (RuntimeError, AssertionError) as error:
     print(f"{type(error).__name__}: {str(error).split('. ')[0]}")
 
 # %%
-# **原因**：直接调用 ``current_accelerator``，问的是“这份 PyTorch 是为哪种加速器编译的”，不问这台机器上有没有；只含 CPU 的安装包没有为哪一种编译，就给出 ``None``。
+# **原因**：直接调用 ``current_accelerator``，问的是“这份 PyTorch 是为哪种加速器编译的”，不问这台机器上有没有；只含 CPU 的安装包不是为加速器编译的，就给出 ``None``。
 # 报错的文字因机器而异，例如带 CUDA 的安装包找不到驱动时，说 ``Found no NVIDIA driver``；不含 CUDA 的安装包，例如 Windows 上直接用 pip 装的，说 ``Torch not compiled with CUDA enabled``，要用英伟达的 GPU 就得换安装包。
 #
 # **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``，连同这台机器一起检查，没有可用的加速器就得到 ``None``。
@@ -1384,7 +1403,7 @@ assert (checked is not None) == torch.accelerator.is_available()
 # * ``torch.empty`` 默认不写入任何数，要先写入再读取。
 # * 后缀 ``_`` 表示原地；``+=`` 和元素赋值没有后缀，也是原地的。
 # * 类型不同的数相加，先看类别，后看位数。
-# * 整数和切片索引、转置、``view`` 得到视图；用掩码读取和 ``clone`` 得到复制的数据；``reshape`` 两种都可能。
+# * 用整数或切片索引、转置、``view``，得到的都是视图；用掩码读取和 ``clone``，得到复制的数据；``reshape`` 两种都可能。
 # * ``sum(dim=k)`` 让第 k 维消失，``keepdim=True`` 让它变成 1。
 # * 步幅是沿一维走一步，在存储里要前进的位置数。
 # * 广播时向右对齐，每一维要么相等，要么其中一个是 1。
@@ -1411,7 +1430,7 @@ print(f"{torch.from_numpy(x.numpy()).data_ptr() == x.data_ptr() = }")
 #    ``y`` 的步幅是多少？
 #    ``y.view(-1)`` 行不行（提示：逐行读 ``y``，每一步在存储里前进几个位置）？
 #    执行 ``y.zero_()`` 之后，``x`` 是什么样子？
-# 3. 给定 ``data = torch.rand(5, 3)``，不用循环，把每一列变成均值 0、标准差 1；再对每一行做同样的事。
+# 3. 给定 ``data = torch.rand(5, 3)``，不用循环，把每一列减去均值，再除以标准差，变成均值 0、标准差 1；再对每一行做同样的事。
 #    标准差用 ``std``，默认除以个数减 1。
 # 4. ``torch.as_tensor(array, dtype=torch.float32)`` 与 ``array`` 共享内存吗？
 #    分 ``array`` 是 ``float64`` 和 ``float32`` 两种情况回答。
@@ -1458,6 +1477,7 @@ assert x.tolist() == [[0, 1, 0, 3], [0, 5, 0, 7], [0, 9, 0, 11]]
 #
 # 每一列的均值用 ``mean(dim=0)``，形状是 ``(3,)``，与 ``(5, 3)`` 合得上。
 # 每一行的均值用 ``mean(dim=1)``，形状是 ``(5,)``，合不上；加上 ``keepdim=True`` 得到 ``(5, 1)``，就合得上了。
+# 如果行数恰好等于列数，漏写 ``keepdim=True`` 不会报错，第 j 列减去的却是第 j 行的均值。
 # 浮点数有舍入误差，所以用 ``torch.testing.assert_close`` 检验，两边相差超过允许的误差时，这个函数会报错。
 
 data = torch.rand(5, 3)

@@ -1,4 +1,4 @@
-"""量一量构建多快、网页多轻、教程多了会怎样：打印几张表，写 build/bench.json、bench.md 和 bench.png。
+"""量一量构建多快、网页多轻、教程多了会怎样：打印几张表，写 build/bench.md。
 
 用法：make bench（先构建好网站；整轮约半小时），或 python -m site_builder.bench [build] [shards] [pages] [search] [growth]
 
@@ -22,8 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -36,6 +38,9 @@ SIZES = (10, 50, 100, 250)
 #: 只有一列数的部分。
 FLAT = {"build", "shards", "search"}
 QUERIES = ("张量", "梯度清零", "反向传播", "卷积神经网络", "zero_grad", "怎么保存模型", "数据并行", "损失函数")
+#: 一行、几行：{列名: 值}、{行名: 一行}。
+Row = dict[str, Any]
+Rows = dict[str, Row]
 BUILD = [sys.executable, "-m", "site_builder.build"]
 #: 让 torchvision 不比对 md5，与 site_builder/gallery/worker.py 一样；别的什么也不加。
 BARE = """
@@ -72,7 +77,7 @@ TYPE = """async (query) => {
 }"""
 
 
-def run(command, folder, **environment):
+def run(command: list[str], folder: Path, **environment: str) -> tuple[float, str]:
     """运行 `command`，返回 (秒数, 标准输出)；出错就停下。"""
     settings = {**os.environ, **processes.ENVIRONMENT, **environment}
     start = time.perf_counter()
@@ -82,19 +87,19 @@ def run(command, folder, **environment):
     return time.perf_counter() - start, result.stdout
 
 
-def seconds(command, folder, times=1):
+def seconds(command: list[str], folder: Path, times: int = 1) -> float:
     return round(min(run(command, folder)[0] for _ in range(times)), 2)
 
 
 @contextmanager
-def copy_of_project():
+def copy_of_project() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         checkout(Path(folder))
         Path(folder, ".venv").symlink_to(ROOT / ".venv")
         yield Path(folder)
 
 
-def measure_build():
+def measure_build() -> Row:
     with copy_of_project() as folder:
         bare = [sys.executable, "-c", BARE, f"{SLOWEST}.py"]
         floor = run(bare, folder / "examples", MPLBACKEND="agg")[0]
@@ -118,9 +123,9 @@ def measure_build():
     }
 
 
-def measure_shards():
+def measure_shards() -> Row:
     """两份各在一个文件夹里执行，合到第三个文件夹里构建，照 .github/workflows/site.yml。"""
-    rows = {}
+    rows: Row = {}
     with copy_of_project() as joined, copy_of_project() as one, copy_of_project() as two:
         for number, folder in ((1, one), (2, two)):
             rows[f"第 {number} 份"] = seconds([*BUILD, "--shard", f"{number}/2"], folder)
@@ -130,7 +135,7 @@ def measure_shards():
 
 
 @contextmanager
-def chromium(browser=None):
+def chromium(browser: Any = None) -> Iterator[Any]:
     """Playwright 的浏览器；已经开着的 `browser` 就用它。"""
     if browser is not None:
         yield browser
@@ -141,19 +146,21 @@ def chromium(browser=None):
         yield playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
 
 
-def measure_pages(browser=None):
+def measure_pages(browser: Any = None) -> Rows:
     """每一页的请求数与字节。"""
     with chromium(browser) as browser:
         return bytes_of_pages(browser)
 
 
-def bytes_of_pages(browser):
+def bytes_of_pages(browser: Any) -> Rows:
     server, address = serve(ROOT / "build/html")
-    rows = {}
+    rows: Rows = {}
     for path in sorted((ROOT / "build/html/tutorials").glob("*.html")):
+        if path.stem == "index":  # 跳到首页
+            continue
         context = browser.new_context(viewport={"width": 390, "height": 844})
         page = context.new_page()
-        sizes = []
+        sizes: list[int] = []
         network = context.new_cdp_session(page)
         network.send("Network.enable")
         network.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
@@ -175,7 +182,7 @@ def bytes_of_pages(browser):
     return rows
 
 
-def measure_search(site=ROOT / "build/html", page=SLOWEST, browser=None):
+def measure_search(site: Path = ROOT / "build/html", page: str = SLOWEST, browser: Any = None) -> Row:
     """在 tutorials/`page` 里搜索，每个查询都从头打开；八个查询的中位数和最慢的一个。"""
     server, address = serve(site)
     times = []
@@ -192,7 +199,7 @@ def measure_search(site=ROOT / "build/html", page=SLOWEST, browser=None):
     return {"搜索，中位数（毫秒）": round(statistics.median(times)), "搜索，最慢的（毫秒）": round(max(times))}
 
 
-def made_up(number):
+def made_up(number: int) -> str:
     """与真的差不多的一篇，20 节：句子、代码各取自五篇教程里的一处，取哪些由 `number` 决定。"""
     choose = random.Random(number)
     scripts = [path.read_text("utf-8") for path in sorted((ROOT / "examples").glob("*.py"))]
@@ -204,11 +211,11 @@ def made_up(number):
         shape = f"{choose.randint(2, 9)}, {choose.randint(2, 9)}"
         body += f"\n# %%\n# 第 {section + 1} 节：{words[0][:10]}\n# {'-' * 40}\n#\n# " + "\n# ".join(words)
         body += f"\n\nx = torch.full(({shape}), {number}.0 + {section})\ny = x @ x.T\nprint(y.shape)\nprint(y)\n"
-    return example(body, title=f"第 {number} 篇")
+    return str(example(body, title=f"第 {number} 篇"))
 
 
-def measure_growth(sizes=SIZES, browser=None):
-    rows = {}
+def measure_growth(sizes: tuple[int, ...] = SIZES, browser: Any = None) -> Rows:
+    rows: Rows = {}
     for count in sizes:
         with tempfile.TemporaryDirectory() as folder:
             site = TinySite(Path(folder), {f"t{number:03}": made_up(number) for number in range(count)})
@@ -231,32 +238,7 @@ def measure_growth(sizes=SIZES, browser=None):
     return rows
 
 
-def draw(results):
-    """网页的字节和增长，画成一张图。"""
-    import matplotlib
-    import pylopdf_fonts_zh_cn
-    from matplotlib import font_manager
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
-    pyplot.rcParams["font.family"] = "Noto Sans SC"
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 3), layout="constrained")
-    pages, growth = results.get("pages", {}), results.get("growth", {})
-    left.barh(list(pages), [row["连图的 kB"] for row in pages.values()], color="#93c5fd", label="连图")
-    left.barh(list(pages), [row["打开时的 kB"] for row in pages.values()], color="#1d4ed8", label="打开时")
-    left.set_title("每一页传多少（kB，gzip）")
-    right.plot(list(growth), [row["从头构建（秒）"] for row in growth.values()], marker="o", label="从头构建（秒）")
-    right.plot(list(growth), [row["排版的内存（MB）"] for row in growth.values()], marker="s", label="排版的内存（MB）")
-    right.set_title("教程多了会怎样")
-    for axes in (left, right):
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend()
-    figure.savefig(ROOT / "build/bench.png", dpi=150)
-
-
-def table(rows):
+def table(rows: Rows) -> str:
     """{行名: {列名: 值}} 写成 Markdown 的表。"""
     columns = list(next(iter(rows.values())))
     lines = [" | ".join(["", *columns]), "|".join(["---"] * (len(columns) + 1))]
@@ -264,8 +246,8 @@ def table(rows):
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def main():
-    parts = {
+def main() -> None:
+    parts: dict[str, Callable[[], Any]] = {
         "build": measure_build,
         "shards": measure_shards,
         "pages": measure_pages,
@@ -284,8 +266,6 @@ def main():
     ]
     print("\n\n".join(tables))
     (ROOT / "build/bench.md").write_text("\n\n".join(tables) + "\n", "utf-8")
-    (ROOT / "build/bench.json").write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    draw(results)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def settings(root: Path) -> dict[str, Any]:
 def pages(root: Path) -> Iterator[str]:
     """`root` 里 conf.py 的教程、docs/ 里的页面、旧网址的跳转，以及 Sphinx 自己的页面。"""
     found = settings(root)
-    yield from (f"tutorials/{name}.html" for name in ["index", *found["tutorials"]])
+    yield from (f"tutorials/{name}.html" for name in found["tutorials"])
     for path in sorted((root / "docs").rglob("*.md")):
         name = path.relative_to(root / "docs")
         if not path.name.startswith("_") and "tutorials" not in name.parts:

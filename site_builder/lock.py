@@ -1,6 +1,9 @@
 """由 requirements.txt 和 requirements-dev.txt 生成 constraints.txt：全部间接依赖的版本。
 
 用 uv 的通用解析，一份清单适用于 Linux、macOS 和 Windows；只限定版本，不引起安装。
+
+清单里没有各个文件的摘要：PyTorch 的 CPU 软件源和 PyPI 的 torch 版本相同而文件不同，pip 又要求写了一个就要全写，
+一份清单就不能兼顾 CPU 与 CUDA；而只用一处的摘要，会让另一处装不上。
 """
 
 import subprocess

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,9 +81,7 @@ class Results:
 
 def pages(env: BuildEnvironment) -> dict[str, Page]:
     """{页名: 那一页留下的东西}。"""
-    if not hasattr(env, "site_pages"):
-        env.site_pages = {}
-    found: dict[str, Page] = env.site_pages
+    found: dict[str, Page] = vars(env).setdefault("site_pages", {})
     return found
 
 
@@ -93,10 +92,13 @@ def page(env: BuildEnvironment, docname: str = "") -> Page:
 
 def results(env: BuildEnvironment) -> Results:
     """这个环境里各页共用的结果。"""
-    if not hasattr(env, "site_results"):
-        env.site_results = Results()
-    found: Results = env.site_results
+    found: Results = vars(env).setdefault("site_results", Results())
     return found
+
+
+def leads_away(app: Sphinx, docname: str) -> bool:
+    """`docname` 的网页只是跳到别处（conf.py 的 ``redirects``）：不必搜到，也不必打包。"""
+    return docname in getattr(app.config, "redirects", {})  # 没有用那个扩展的项目里，没有这一项
 
 
 class Collector(EnvironmentCollector):
@@ -105,7 +107,9 @@ class Collector(EnvironmentCollector):
     def clear_doc(self, app: Sphinx, env: BuildEnvironment, docname: str) -> None:
         pages(env).pop(docname, None)
 
-    def merge_other(self, app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment) -> None:
+    def merge_other(
+        self, app: Sphinx, env: BuildEnvironment, docnames: AbstractSet[str], other: BuildEnvironment
+    ) -> None:
         pages(env).update({name: pages(other)[name] for name in docnames if name in pages(other)})
 
     def process_doc(self, app: Sphinx, doctree: nodes.document) -> None:

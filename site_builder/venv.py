@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import NoReturn
 
 OLDEST = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -31,18 +32,18 @@ INPUTS = [
 STAMP = os.path.join(".venv", "ready")
 
 
-def fail(message):
+def fail(message: str) -> NoReturn:
     sys.exit("错误：" + message)
 
 
-def run(command, failure):
+def run(command: "list[str]", failure: str) -> None:
     try:
         subprocess.check_call(command)
     except (OSError, subprocess.CalledProcessError) as error:
         fail("%s\n    命令：%s\n    原因：%s" % (failure, " ".join(command), error))
 
 
-def fingerprint(kind):
+def fingerprint(kind: str) -> str:
     """依赖清单、Python 与选项的 SHA-256：变了就要重装。"""
     sha = hashlib.sha256(repr((kind, sys.version, sys.executable)).encode())
     for name in INPUTS:
@@ -51,7 +52,7 @@ def fingerprint(kind):
     return sha.hexdigest()
 
 
-def cpu_index_is_fast():
+def cpu_index_is_fast() -> "tuple[bool, str]":
     """PyTorch 的 CPU 软件源连得上、也不太慢；返回 (是否, 原因)。"""
     import urllib.parse
     import urllib.request
@@ -73,7 +74,7 @@ def cpu_index_is_fast():
     return speed >= SLOWEST, "太慢（%d kB/s）" % (speed / 1000)
 
 
-def torch_options(kind):
+def torch_options(kind: str) -> "list[str]":
     """给 pip 的选项：从哪里取 torch。"""
     if kind == "cuda" or (kind == "auto" and (platform.system(), platform.machine()) != ("Linux", "x86_64")):
         return []
@@ -85,7 +86,7 @@ def torch_options(kind):
     return ["--extra-index-url", CPU_INDEX]
 
 
-def main():
+def main() -> None:
     if sys.version_info < OLDEST:
         fail(
             "需要 Python %d.%d 或更新的版本，现在是 %s（%s）。\n"

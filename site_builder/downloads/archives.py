@@ -31,8 +31,7 @@ def write_code(app: Sphinx) -> None:
     for name, text in scripts.handed(Path(app.srcdir, gallery), app.config.tutorials).items():
         files[name] = text.encode()
         (folder / name).write_bytes(files[name])
-    packed = pack({f"pytorch-tutorials-code/{name}": content for name, content in files.items()})
-    (folder / CODE).write_bytes(packed)
+    pack(folder / CODE, {f"pytorch-tutorials-code/{name}": content for name, content in files.items()})
 
 
 def write_site(app: Sphinx) -> None:
@@ -42,13 +41,10 @@ def write_site(app: Sphinx) -> None:
     if path.is_file() and path.stat().st_mtime_ns >= provenance.newest_page(app):
         return
     own = places.fill(app, inside_zip=True)
-    names = (file.relative_to(outdir).as_posix() for file in outdir.rglob("*") if file.is_file())
-    files = {
-        f"pytorch-tutorials/{name}": own.get(name) or (outdir / name).read_bytes()
-        for name in names
-        if not LEFT_OUT.match(name)
-    }
-    path.write_bytes(pack(files))
+    path.unlink(missing_ok=True)
+    names = [file.relative_to(outdir).as_posix() for file in outdir.rglob("*") if file.is_file()]
+    files = {f"pytorch-tutorials/{name}": own.get(name) or outdir / name for name in names if not LEFT_OUT.match(name)}
+    pack(path, files)
     for name, content in places.fill(app, inside_zip=False).items():
         (outdir / name).write_bytes(content)
     path.touch()

@@ -7,8 +7,8 @@ Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它�
 
 import uuid
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
 from xml.sax.saxutils import escape
 
@@ -86,21 +86,26 @@ def write(app: Sphinx) -> None:
     docnames = app.env.all_docs.keys() - PAGES_LEFT_OUT
     if not path.is_file() or path.stat().st_mtime_ns < provenance.newest_page(app, docnames):
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(Book(app).packed())
+        with TemporaryDirectory() as scratch:
+            Book(app, Path(scratch)).pack(path)
 
 
 class Book:
-    """一本书：`docnames` 是收进来的页，`files` 是书里的文件 {路径: 内容}。"""
+    """一本书：`docnames` 是收进来的页，`files` 是书里的文件 {路径: 内容，或装着内容的文件}，`properties` 是各页用到了什么。
 
-    def __init__(self, app: Sphinx) -> None:
-        self.app, self.outdir = app, Path(app.outdir)
+    排好的页先写在文件夹 `scratch` 里，书再厚也不占内存。
+    """
+
+    def __init__(self, app: Sphinx, scratch: Path) -> None:
+        self.app, self.outdir, self.scratch = app, Path(app.outdir), scratch
+        self.properties: dict[str, list[str]] = {"nav.xhtml": ["nav"]}
         pages = in_order(app.env, app.config.root_doc)
         self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
-        self.files: dict[str, bytes] = {"book.css": STYLE.encode()}
+        self.files: dict[str, bytes | Path] = {"book.css": STYLE.encode()}
         self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]
         katex = self.outdir / "_static/katex"
         for path in [katex / "katex.min.css", *(katex / "fonts").glob("*.woff2")]:
-            self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path.read_bytes()
+            self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path
         contents = "".join(self.add(docname) for docname in self.docnames)
         nav = f'<h1>{escape(app.config.project)}</h1>\n<nav epub:type="toc" id="toc"><h2>目录</h2><ol>{contents}</ol></nav>'
         self.add_page("nav.xhtml", app.config.project, nav)
@@ -146,14 +151,13 @@ class Book:
         path = (self.outdir / docname).parent / unquote(source)
         if not path.is_file():  # 缺图另有一条警告，不会发布
             return source
-        if path.suffix == ".svg":
-            name, content = f"images/{path.name}", path.read_bytes()
-        else:
-            buffer = BytesIO()
+        if path.suffix != ".svg":
+            png = self.scratch / f"{path.stem}.png"
             with Image.open(path) as image:
-                image.convert("RGB").save(buffer, "PNG")
-            name, content = f"images/{path.stem}.png", buffer.getvalue()
-        self.files[name] = content
+                image.convert("RGB").save(png)
+            path = png
+        name = f"images/{path.name}"
+        self.files[name] = path
         return name
 
     def point(self, docname: str, link: html.HtmlElement) -> None:
@@ -172,18 +176,18 @@ class Book:
     def add_page(self, name: str, title: str, body: str) -> None:
         styles = ["book.css", "code.css", *(["katex/katex.min.css"] if 'class="katex' in body else [])]
         links = "".join(f'<link rel="stylesheet" href="{style}"/>' for style in styles)
-        self.files[name] = PAGE.format(title=escape(title), links=links, body=body).encode()
+        inside = {"mathml": "<math", "svg": "<svg"}
+        self.properties.setdefault(name, []).extend(kind for kind, tag in inside.items() if tag in body)
+        self.files[name] = self.scratch / name
+        (self.scratch / name).write_text(PAGE.format(title=escape(title), links=links, body=body), "utf-8")
 
-    def packed(self) -> bytes:
-        """整本书的字节。"""
+    def pack(self, path: Path) -> None:
+        """把整本书写到 `path`。"""
         manifest, config = [], self.app.config
         ids = {name: f"i{number}" for number, name in enumerate(sorted(self.files))}
         for name, identifier in ids.items():
-            properties = ["nav"] if name == "nav.xhtml" else []
-            if name.endswith(".xhtml"):
-                inside = {"mathml": b"<math", "svg": b"<svg"}
-                properties += [kind for kind, tag in inside.items() if tag in self.files[name]]
-            attribute = f' properties="{" ".join(properties)}"' if properties else ""
+            properties = " ".join(self.properties.get(name, []))
+            attribute = f' properties="{properties}"' if properties else ""
             kind = MEDIA_TYPES[Path(name).suffix]
             manifest.append(f'<item id="{identifier}" href="{name}" media-type="{kind}"{attribute}/>')
         spine = [f'<itemref idref="{ids[name]}"/>' for name in ["nav.xhtml", *map(file, self.docnames)]]
@@ -197,7 +201,7 @@ class Book:
         )
         book = {f"book/{name}": content for name, content in self.files.items()}
         book |= {"mimetype": b"application/epub+zip", "META-INF/container.xml": CONTAINER.encode()}
-        return pack(book | {"book/package.opf": package.encode()}, first="mimetype")
+        pack(path, book | {"book/package.opf": package.encode()}, first="mimetype")
 
 
 def file(docname: str) -> str:

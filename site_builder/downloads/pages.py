@@ -37,7 +37,7 @@ def summarize(app: Sphinx, doctree: nodes.document) -> None:
 
 def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """写出 `docname` 的 .md；是教程的话，还有 .py 和 .ipynb。"""
-    if app.builder.name != "html":
+    if app.builder.name != "html" or store.leads_away(app, docname):
         return
     gallery, _, name = docname.partition("/")
     files = {}

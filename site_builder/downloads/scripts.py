@@ -40,20 +40,4 @@ def handed(gallery: Path, names: list[str]) -> dict[str, str]:
         record = gallery / f"{name}.handed.json"
         if record.is_file():
             files |= json.loads(record.read_text("utf-8"))
-        elif text := demo((gallery / f"{name}.py").read_text("utf-8")):
-            files["ddp_demo.py"] = text
     return files
-
-
-def demo(script: str) -> str:
-    """脚本里字符串 ``demo`` 的全文：``demo = "..."`` 和随后的 ``demo += "..."``；没有时为空。
-
-    示例还没有写出 ``NAME.handed.json`` 时的办法。
-    """
-    text = ""
-    for statement in ast.parse(script).body:
-        if isinstance(statement, (ast.Assign, ast.AugAssign)):
-            target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            if isinstance(target, ast.Name) and target.id == "demo":
-                text += ast.literal_eval(statement.value)
-    return text

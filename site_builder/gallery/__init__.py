@@ -2,7 +2,7 @@
 
 from sphinx.application import Sphinx
 
-from site_builder.gallery import order, run
+from site_builder.gallery import order, patches, run
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -11,6 +11,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_config_value("execute_only", [], "", [list])
     app.add_config_value("example_seconds", 1800, "", [int])
     app.add_config_value("hands_out", {}, "env", [dict])
+    patches.leave_matplotlib()
     app.connect("config-inited", order.check, priority=5)
     app.connect("builder-inited", run.execute, priority=100)  # 在 Sphinx-Gallery 之前
     return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

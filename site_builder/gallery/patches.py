@@ -3,7 +3,7 @@
 - ``execute_script``：执行改由单独的进程去做（`run`），主进程只把记下的输出放回原处；Sphinx-Gallery 0.22.1 只看整个
   脚本的 md5，没有“代码没有变就沿用”的钩子，它 2026 年 8 月的主干也没有。
 - ``_get_backreferences``：它要脚本结束时的变量，主进程里没有，用记下的 ``.codeobj.json``。
-- ``_import_matplotlib``：启动时导入 matplotlib 要近一秒，主进程不画图。
+- ``_import_matplotlib``：启动时导入 matplotlib 要近一秒、40 MB，主进程不画图。
 
 升级以后，名字没有了或参数变了，`check` 说出来。
 """
@@ -46,6 +46,12 @@ def check() -> None:
         )
 
 
+def leave_matplotlib() -> None:
+    """启动时不导入 matplotlib；要在 Sphinx-Gallery 读设置以前。"""
+    check()
+    gen_gallery._import_matplotlib = lambda: None
+
+
 def md5(page: Path) -> str:
     """Sphinx-Gallery 用来认出“没有变”的那个摘要。"""
     found: str = gen_rst.get_md5sum(page, mode="t")
@@ -68,7 +74,6 @@ def replay(outputs: Callable[[list[Any], dict[str, Any]], tuple[Outputs, float] 
     def backreferences(gallery_conf: Any, script_vars: Any, script_blocks: Any, node: Any, target_file: Any) -> Any:
         return gen_rst._read_cached_backrefs(gallery_conf, target_file)
 
-    gen_gallery._import_matplotlib = lambda: None
     gen_rst.execute_script, gen_rst._get_backreferences = execute_script, backreferences
 
 

@@ -25,6 +25,8 @@ from site_builder import outputs, palette, processes, stage
 
 FOLDER = Path("build/outputs")
 DATA = Path("examples/data/source.json")
+#: 互动图一步里不参与执行、只管网页的模块。
+ONLY_PAGES = {"__init__", "place", "publish"}
 
 
 @dataclass
@@ -54,9 +56,10 @@ def digest(data: bytes) -> str:
 
 def surroundings(gallery_conf: dict[str, Any]) -> str:
     """示例之外，输出还取决于什么。"""
-    own = sorted([*Path(__file__).parent.glob("*.py"), *Path(__file__).parents[1].glob("explorables/*.py")])
+    rooms = Path(__file__).parent, Path(__file__).parents[1] / "explorables"
+    own = [path for room in rooms for path in sorted(room.glob("*.py")) if path.stem not in ONLY_PAGES]
     own += [Path(str(module.__file__)) for module in (outputs, palette, processes)]
-    settings = {name: repr(value) for name, value in gallery_conf.items() if name in ("image_srcset", "capture_repr")}
+    settings = {name: repr(gallery_conf.get(name)) for name in ("image_srcset", "capture_repr")}
     parts = [
         *(path.read_text("utf-8") for path in own),
         json.dumps(settings, sort_keys=True),

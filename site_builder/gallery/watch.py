@@ -121,7 +121,7 @@ class Watch:
                 self._looked |= sys._getframe(1).f_globals.get("__name__") != "subprocess"
                 return super().poll()
 
-        class CompletedProcess(Seen, subprocess.CompletedProcess):  # type: ignore[type-arg]
+        class CompletedProcess(Seen, subprocess.CompletedProcess):  # type: ignore[misc, type-arg]
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 watch.children[-1]._looked = True  # 由它来看
                 watch.children.append(self)

@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     reset_torch("torch" in script)
     watch = Watch(folder / "progress")
     watch.start()
-    conf["src_dir"], conf["show_memory"] = str(folder / "docs"), watch.cell
+    conf |= {"src_dir": str(folder / "docs"), "show_memory": watch.cell, "image_scrapers": (figures.scrape,)}
     target = folder / "docs" / conf["gallery_dirs"]
     (target / "images/thumb").mkdir(parents=True)
     result: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def reset_matplotlib(used: bool) -> None:
 
     matplotlib.use("agg")
     font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
-    matplotlib.rcParams.update(figures.style())
+    matplotlib.rcParams.update(figures.style())  # type: ignore[arg-type]
 
 
 def reset_torch(used: bool) -> None:

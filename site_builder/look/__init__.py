@@ -2,7 +2,7 @@
 
 from sphinx.application import Sphinx
 
-from site_builder.look import assets, body, edit_links, head, navigation, page, tutorial_cards
+from site_builder.look import assets, body, edit_links, head, mark, navigation, page, share, tutorial_cards
 
 #: 全站的样式，和 conf.py 的 html_css_files 合成一个文件；打印的在最后。
 STYLES = {"tokens.css": 700, "code.css": 710, "print.css": 900}
@@ -23,6 +23,8 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("env-updated", assets.rewrite_when_styles_change)
     app.connect("html-page-context", navigation.withhold_toctree, priority=400)  # 在 furo 之前
     app.connect("html-page-context", navigation.add)
+    app.connect("html-page-context", mark.add)
+    app.connect("html-page-context", share.add, priority=400)  # 在 sphinxext.opengraph 之前
     app.connect("html-page-context", edit_links.add)
     app.connect("html-page-context", head.describe)
     # 别的扩展都加完样式、脚本以后

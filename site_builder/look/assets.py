@@ -1,6 +1,6 @@
 """网页只带用得着的东西：本页用不上的样式和脚本去掉，样式合成一个文件。
 
-Sphinx-Gallery、sphinx-design 和复制按钮把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
+Sphinx-Gallery、sphinx-design 把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
 页面：手机网络上每多一个样式文件，就多等一次往返。
 """
 
@@ -22,8 +22,6 @@ NEEDED_FOR = {
     "basic.css": None,
     "sg_gallery": None,
     "sg-tags": None,
-    "copybutton": None,  # 复制按钮在 reading.js
-    "clipboard": None,
     "documentation_options": None,
     "doctools": None,
     "translations": None,

@@ -22,6 +22,8 @@ OUTPUT = "sphx-glr-script-out"
 ERROR = re.compile(r"^ *(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
 #: 输出里有对齐的列（表、多行的张量）：折行会乱，只好横向滚动。
 ALIGNED = re.compile(r"^ {2,}|\S {2,}\S", re.M)
+#: 正文要说到的一行：作者在行尾写 ``# ←``，后面可以再写几个字；脚本和笔记本里它就是一句注释。
+MARKED = re.compile(r"# ←")
 OPENING = ("你将学到", "需要先会")
 #: 二级标题 -> 那一节的 class。
 SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
@@ -77,6 +79,10 @@ def _lay_lines(block: HtmlElement) -> None:
         pre.set("tabindex", "0")
     if not keeps_lines:
         _split_lines(pre)
+    if not is_output:
+        for line in pre.iterfind("span[@class='l']"):
+            if MARKED.search(line.text_content()):
+                line.set("class", "l marked")
 
 
 def _split_lines(pre: HtmlElement) -> None:

@@ -51,7 +51,7 @@ def promise(lead: str) -> str:
 
 def reading_minutes(doctree: nodes.document) -> int:
     """正文、代码和输出的阅读时间，整分钟。折叠的部分不算；排版程序的话也不算，它有的话一个进程里只说一次。"""
-    characters = seconds = 0
+    characters, seconds = 0, 0.0
     passed_over = ("fold", "drawing_code", "system_message")
     folds = (node for node in doctree.findall(nodes.Element) if node.tagname in passed_over)
     folded = {id(node) for fold in folds for node in fold.findall()}

@@ -8,6 +8,7 @@
 """
 
 import re
+from typing import TypeGuard
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
@@ -50,8 +51,8 @@ class MarkCells(SphinxTransform):
 
     def apply(self) -> None:
         number = 0
-        for block in list(self.document.findall(is_cell)):
-            if match := DRAWING.match(block.astext()):
+        for block in list(self.document.findall(nodes.literal_block)):
+            if is_cell(block) and (match := DRAWING.match(block.astext())):
                 number += 1
                 _fold_drawing(block, match["name"] or "", f"图 {number}", match["caption"])
         for paragraph in self.document.findall(nodes.paragraph):
@@ -60,16 +61,16 @@ class MarkCells(SphinxTransform):
                 paragraph["classes"].append("guess")
                 cell = paragraph.next_node(is_cell, descend=False, siblings=True)
                 output = cell.next_node(is_output, descend=False, siblings=True) if cell else None
-                if output is not None:
+                if isinstance(output, nodes.Element):
                     output["classes"].append("guessed")
 
 
-def is_cell(node: nodes.Node) -> bool:
+def is_cell(node: nodes.Node) -> TypeGuard[nodes.literal_block]:
     """示例的代码格：Sphinx-Gallery 写作 ``Python``，正文里的例子用小写。"""
     return isinstance(node, nodes.literal_block) and node.get("language") == "Python"
 
 
-def is_output(node: nodes.Node) -> bool:
+def is_output(node: nodes.Node) -> TypeGuard[nodes.literal_block]:
     return isinstance(node, nodes.literal_block) and OUTPUT in node["classes"]
 
 
@@ -84,7 +85,7 @@ def _fold_drawing(block: nodes.Element, name: str, label: str, caption: str) -> 
             node, nodes.comment | nodes.system_message
         ):  # 指令没有中文名，docutils 要说一句
             continue
-        if node.tagname not in ("image", "imgsgnode"):
+        if not isinstance(node, nodes.Element) or node.tagname not in ("image", "imgsgnode"):
             break
         pictures.append(node)
     figure = drawing("", explorable=name, ids=[name] if name else [], source=block.source, line=block.line)

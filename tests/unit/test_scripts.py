@@ -41,9 +41,7 @@ def test_script_that_no_longer_runs_is_refused():
 
 
 def test_handed_files(tmp_path):
-    """有 handed.json 就用它；没有时是字符串 demo；两样都没有，就没有。"""
+    """有 handed.json 的交出里面的文件；没有的不交。"""
     (tmp_path / "one.handed.json").write_text(json.dumps({"train.py": "print('甲')\n"}), "utf-8")
-    (tmp_path / "one.py").write_text("demo = 'x'\n")
-    (tmp_path / "two.py").write_text("demo = 'x\\n'\ndemo += 'y\\n'\n")
-    (tmp_path / "three.py").write_text("x = 1\n")
-    assert scripts.handed(tmp_path, ["one", "two", "three"]) == {"train.py": "print('甲')\n", "ddp_demo.py": "x\ny\n"}
+    (tmp_path / "two.py").write_text("x = 1\n")
+    assert scripts.handed(tmp_path, ["one", "two"]) == {"train.py": "print('甲')\n"}

@@ -4,12 +4,15 @@
   const { add } = window.explorables;
   const [SIDE, AREA] = [32, 32 * 32];
   const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const CODES = new Map([...ALPHABET].map((letter, code) => [letter, code - 32]));
+  const CODES = []; // 字符的编码 → 数
+  for (let code = 0; code < 64; code++) CODES[ALPHABET.charCodeAt(code)] = code - 32;
 
   /** site_builder/explorables/classifier.py 的 restore：{weight, bias, shape}。 */
   function restore({ shape, weight, scale, bias }) {
     const each = weight.length / scale.length;
-    return { shape, bias, weight: Float32Array.from(weight, (letter, i) => CODES.get(letter) * scale[Math.floor(i / each)]) };
+    const values = new Float32Array(weight.length);
+    for (let i = 0; i < weight.length; i++) values[i] = CODES[weight.charCodeAt(i)] * scale[Math.floor(i / each)];
+    return { shape, bias, weight: values };
   }
 
   /** 卷积再 ReLU，输入 (c, size, size)，步幅 1，不填充。 */
@@ -99,7 +102,10 @@
     const part = maps.subarray(number * width * height, (number + 1) * width * height);
     const most = part.reduce((a, b) => Math.max(a, b), 0) || 1;
     const image = new ImageData(width, height);
-    part.forEach((value, i) => image.data.set([...Array(3).fill((255 * value) / most), 255], 4 * i));
+    part.forEach((value, i) => {
+      image.data.fill((255 * value) / most, 4 * i, 4 * i + 3);
+      image.data[4 * i + 3] = 255;
+    });
     Object.assign(canvas, { width, height }).getContext("2d").putImageData(image, 0, 0);
   }
 
@@ -176,7 +182,7 @@
         : canvases;
       return { name, width, height, count, note, canvases, maps, wanted, box: h("div", { class: `maps ${name}` }, maps) };
     });
-    view.details = h("details", { class: "layers" }, h("summary", {}, "每一层的特征图；关掉一张，看还剩什么"),
+    view.details = h("details", { class: "layers", ontoggle: () => view.paintMaps() }, h("summary", {}, "每一层的特征图；关掉一张，看还剩什么"),
       h("p", {}, "越亮数值越大，每张各自拉伸，黑色是 0。点一张卷积的特征图就把它关掉，也就是全部换成 0。"), all,
       view.layers.flatMap(({ note, box }) => [note, box]));
     ui.stage.replaceChildren(
@@ -245,12 +251,16 @@
     const [layer, number] = values.off.split(":");
     view.all.disabled = !values.off;
     if (values.off) view.details.open = true;
-    for (const { name, width, height, count, note, canvases, maps, wanted } of view.layers) {
-      canvases.forEach((canvas, i) => paintMap(canvas, result[name], i, width, height));
+    for (const { name, width, height, count, note, maps, wanted } of view.layers) {
       const zeros = percent(result[name].filter((value) => value === 0).length / result[name].length);
       note.textContent = `${name}：${name.startsWith("fc") ? `${width * height} 个数` : `${count} 张 ${width}×${height}`}，为 0 的占 ${zeros}`;
       if (wanted) maps.forEach((map, i) => map.setAttribute("aria-pressed", String(layer === name && Number(number) === i)));
     }
+    view.paintMaps = () => {
+      if (!view.details.open) return; // 合着的时候看不见，不必画
+      for (const { name, width, height, canvases } of view.layers) canvases.forEach((canvas, i) => paintMap(canvas, result[name], i, width, height));
+    };
+    view.paintMaps();
     const order = (list) => list.map((_, i) => i).sort((a, b) => list[b] - list[a]);
     const [first, second] = order(chances);
     const [best] = order(beside);

@@ -131,9 +131,9 @@
         history.replaceState(history.state, "", url);
       } catch {} // 有的浏览器不让从文件夹打开的网页改网址
     }
-    /** 改许多控件：改两遍，第二遍时上限已随别的控件变了。 */
-    function putAll(value) {
-      for (let round = 0; round < 2; round++) {
+    /** 改许多控件：改两遍，第二遍时上限已随别的控件变了；上限还是开始时的，一遍就够。 */
+    function putAll(value, rounds = 2) {
+      for (let round = 0; round < rounds; round++) {
         for (const one of kept) put(one, value(one));
         draw("");
       }
@@ -153,7 +153,7 @@
       if (pressed) pressed.press(values(), ui);
     });
     const query = new URL(location.href).searchParams;
-    putAll((one) => query.get(id(one)) ?? one.value);
+    putAll((one) => query.get(id(one)) ?? one.value, kept.some((one) => query.has(id(one))) ? 2 : 1);
     figure.prepend(box);
     box.after(foot);
     figure.classList.add("explored");

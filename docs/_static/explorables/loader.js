@@ -41,6 +41,7 @@
     } catch {
       return;
     }
+    await new Promise((resolve) => setTimeout(resolve)); // 另起一个任务：数据刚解析完，让浏览器先应一声
     explorables.build(figure, name, parts[name]);
   }
 
