@@ -42,6 +42,7 @@ MACHINES = {
     "site_builder/processes.py": '\nENVIRONMENT["LANG"] = "C{}"\n',
     "site_builder/gallery/worker.py": "\n# {}\n",
     "site_builder/explorables/place.py": "\n# {}\n",
+    "matplotlibrc": "lines.linewidth: 9\nsavefig.dpi: 50\n# {}\n",
     "docs/_templates/page.html": "{{# {} #}}",
     "docs/_static/site.css": "\n.n{} {{ color: red }}\n",
     "docs/_static/reading.js": "\n// {}\n",
@@ -152,7 +153,7 @@ class Sources:
                 return {name: old[-1 - rest[0] % len(old)]} if old else {}
             case _:
                 new = {}
-        return new if text or kind in ("picture", "order") else {}
+        return new if text or kind in ("picture", "order", "machine") else {}
 
     def _follow(self, name, number):
         """别的页面里指到这一页小节的链接，跟着改。"""
