@@ -42,7 +42,7 @@ MACHINES = {
     "site_builder/processes.py": '\nENVIRONMENT["LANG"] = "C{}"\n',
     "site_builder/gallery/worker.py": "\n# {}\n",
     "site_builder/explorables/place.py": "\n# {}\n",
-    "matplotlibrc": "lines.linewidth: 9\nsavefig.dpi: 50\n# {}\n",
+    "matplotlibrc": "lines.marker: o\nsavefig.dpi: 50\n# {}\n",
     "docs/_templates/page.html": "{{# {} #}}",
     "docs/_static/site.css": "\n.n{} {{ color: red }}\n",
     "docs/_static/reading.js": "\n// {}\n",
