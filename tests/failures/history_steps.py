@@ -220,7 +220,7 @@ def draw_step(random):
     seconds = round(random.choice([0.4, 2.5]) * random.random(), 2)
     pattern, number = random.choice(PATTERNS), int(2 ** random.uniform(0, 8))
     modes = ["", "", "--clean", "--mode preview", "--mode linkcheck", "--shard 1/2", "serve"]
-    name = random.choice(list(ENVIRONMENT))
+    name = random.choice([*ENVIRONMENT, *["SITE_URL", "REPO_URL", "SOURCE_DATE_EPOCH"] * 4])
     kinds = {
         "edit": lambda: draw_edit(random),
         "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "reword", "delete", "link", "folder", "old"]), random.randrange(1000)),
