@@ -36,7 +36,7 @@ extensions = [
     "sphinx_design",
     "sphinx_reredirects",
     "notfound.extension",
-    *(["sphinx_sitemap", "sphinxext.opengraph"] if SITE_URL else []),
+    *(["sphinxext.opengraph"] if SITE_URL else []),
     "site_builder.store",
     "site_builder.gallery",
     "site_builder.prose",
@@ -108,12 +108,10 @@ redirects = {
 }
 redirect_html_template_file = "_templates/redirect.html"
 
-# -- 404 页、站点地图、分享卡片 ---------------------------------------------------
+# -- 404 页、分享卡片 -------------------------------------------------------------
 
 notfound_urls_prefix = urlparse(f"{SITE_URL}/").path
 notfound_context = {"title": "没有这一页"}  # 正文在 docs/_templates/not_found.html
-sitemap_url_scheme = "{link}"
-sitemap_excludes = ["search.html", "404.html", *(f"{name}.html" for name in redirects)]
 ogp_site_url = html_baseurl
 # 画在 site_builder/look/share.py：首页的一幅给没有自己的图的页面用
 ogp_image = "_static/share/index.png"

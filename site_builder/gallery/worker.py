@@ -85,6 +85,7 @@ def reset_matplotlib(used: bool) -> None:
     import pylopdf_fonts_zh_cn
     from matplotlib import font_manager
 
+    matplotlib.rcdefaults()  # 不用读者自己的 matplotlibrc
     matplotlib.use("agg")
     font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
     matplotlib.rcParams.update(figures.style())  # type: ignore[arg-type]

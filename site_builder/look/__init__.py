@@ -31,4 +31,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("html-page-context", body.dress, priority=900)
     app.connect("html-page-context", head.add_policy, priority=950)
     app.connect("build-finished", head.write_headers)
+    app.connect("build-finished", head.write_sitemap)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,13 +8,17 @@ import html
 import re
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from site_builder import store
+
 log = logging.getLogger(__name__)
 
+SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
@@ -55,3 +59,17 @@ def add_policy(
 def write_headers(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.name == "html":
         Path(app.outdir, "_headers").write_text(HEADERS, "utf-8", newline="\n")
+
+
+def write_sitemap(app: Sphinx, error: Exception | None) -> None:
+    """设了 SITE_URL 时的站点地图：全部页面，要跳走的除外。
+
+    不用 sphinx-sitemap 2.9.0：它只列这一次写出的页面，接着上一次构建就会缺；它另起的进程，构建被 kill -9 以后还占着锁。
+    """
+    base = app.config.html_baseurl
+    if error is not None or app.builder.name != "html" or not base:
+        return
+    names = sorted(name for name in app.env.all_docs if not store.leads_away(app, name))
+    places = "".join(f"<url><loc>{escape(f'{base}{name}.html')}</loc></url>\n" for name in names)
+    text = f'<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="{SITEMAP}">\n{places}</urlset>\n'
+    Path(app.outdir, "sitemap.xml").write_text(text, "utf-8", newline="\n")

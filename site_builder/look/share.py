@@ -49,12 +49,14 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
 def draw(file: Path, title: str, sentence: str, above: str) -> None:
     """把一幅 1200 × 630 的 PNG 写到 `file`：上面一行小字，标题，一句话。"""
     # 不设 SITE_URL 就用不着，主进程不必为它导入 matplotlib
+    import matplotlib
     import pylopdf_fonts_zh_cn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.patches import Rectangle
 
+    matplotlib.rcdefaults()  # 不用读者自己的 matplotlibrc
     colours = {name: colour.light for name, colour in palette.colours().items()}
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor=colours["paper"])
     FigureCanvasAgg(figure)

@@ -42,6 +42,7 @@ MACHINES = {
     "site_builder/processes.py": '\nENVIRONMENT["LANG"] = "C{}"\n',
     "site_builder/gallery/worker.py": "\n# {}\n",
     "site_builder/explorables/place.py": "\n# {}\n",
+    "matplotlibrc": "lines.marker: o\nsavefig.dpi: 50\n# {}\n",
     "docs/_templates/page.html": "{{# {} #}}",
     "docs/_static/site.css": "\n.n{} {{ color: red }}\n",
     "docs/_static/reading.js": "\n// {}\n",
@@ -152,7 +153,7 @@ class Sources:
                 return {name: old[-1 - rest[0] % len(old)]} if old else {}
             case _:
                 new = {}
-        return new if text or kind in ("picture", "order") else {}
+        return new if text or kind in ("picture", "order", "machine") else {}
 
     def _follow(self, name, number):
         """别的页面里指到这一页小节的链接，跟着改。"""
@@ -219,7 +220,7 @@ def draw_step(random):
     seconds = round(random.choice([0.4, 2.5]) * random.random(), 2)
     pattern, number = random.choice(PATTERNS), int(2 ** random.uniform(0, 8))
     modes = ["", "", "--clean", "--mode preview", "--mode linkcheck", "--shard 1/2", "serve"]
-    name = random.choice(list(ENVIRONMENT))
+    name = random.choice([*ENVIRONMENT, *["SITE_URL", "REPO_URL", "SOURCE_DATE_EPOCH"] * 4])
     kinds = {
         "edit": lambda: draw_edit(random),
         "damage": lambda: ("damage", random.choice(PLACES), random.choice(["truncate", "empty", "flip", "reword", "delete", "link", "folder", "old"]), random.randrange(1000)),

@@ -49,6 +49,22 @@ KEPT = {
         ("edit at", "build/outputs", 1, ("machine", "site_builder/palette.py", 1)),
         ("restore", "site_builder/palette.py", 0, 0),
     ],
+    "读者自己的 matplotlibrc": [
+        ("environment", "SITE_URL", "https://example.org"),
+        ("build",),
+        ("machine", "matplotlibrc", 1),
+        ("text", "examples/second.py", 1),
+    ],
+    "站点地图只有改过的页面": [
+        ("environment", "SITE_URL", "https://example.org"),
+        ("build",),
+        ("text", "docs/more.md", 1),
+    ],
+    "设了网址，kill -9": [
+        ("environment", "SITE_URL", "https://example.org"),
+        ("at", "build/work", 40, "SIGKILL", ""),
+        ("text", "docs/more.md", 1),
+    ],
     "换了颜色": [("machine", "site_builder/palette.py", 1)],
     "不再画图，缩略图还在": [("code", "examples/second.py", 6)],
     **{
