@@ -33,7 +33,6 @@ tutorials = [
 extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
-    "sphinx_design",
     "sphinx_reredirects",
     "notfound.extension",
     *(["sphinxext.opengraph"] if SITE_URL else []),

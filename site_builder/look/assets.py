@@ -1,6 +1,6 @@
 """网页只带用得着的东西：本页用不上的样式和脚本去掉，样式合成一个文件。
 
-Sphinx-Gallery、sphinx-design 把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
+Sphinx-Gallery 把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
 页面：手机网络上每多一个样式文件，就多等一次往返。
 """
 
@@ -27,8 +27,6 @@ NEEDED_FOR = {
     "translations": None,
     "sphinx_highlight": None,
     "katex": "katex",
-    "sphinx-design": "sd-",
-    "design-tabs": "sd-tab-",
 }
 _URL = re.compile(r"""url\((['"]?)(?!data:|#|https?:)([^'")]+)\1\)""")
 
