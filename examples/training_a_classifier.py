@@ -1240,7 +1240,7 @@ assert parameters[0].dtype == torch.float64 and x.dtype == torch.float32 and x.t
 # sphinx_gallery_end_ignore
 
 # %%
-# 选读：保存检查点，中断后接着训练
+# 选读：保存检查点，中断后继续训练
 # --------------------------------
 #
 # 长时间的训练可能中断，所以要定期保存检查点（checkpoint）。
