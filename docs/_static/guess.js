@@ -9,6 +9,8 @@
     const plain = text
       .normalize("NFKC")
       .replace(/[−–—]/g, "-")
+      .replace(/(?<![\w\])]\s*)([-+])\s+(?=[\d.])/g, "$1") // - 0.24
+      .replace(/\b(u?int|float)\s+(?=\d+\b)/gi, "$1") // int 64
       .replace(/^\s*(?:torch\.)?(?:tensor|array|Size|list|tuple)\s*\((.*)\)\s*$/is, "$1")
       .replace(/\b(torch\.Size|torch\.|tensor|list|tuple|size|shape)(?=\b|[(\[])/gi, " ")
       .replace(/\b(dtype|device|requires_grad)\s*=/gi, " ")
@@ -51,6 +53,7 @@
     const question = cell?.previousElementSibling;
     if (!question?.classList.contains("guess")) return;
     const text = output.querySelector("pre").textContent.trim();
+    const told = /[[\]]/.test(text) ? text : text.replace(/\s*\n\s*/g, "、"); // 几行各一个的，连成一句
     question.id ||= `guess-${number}`;
     output.id ||= `guessed-${number}`;
     const choice = /^(True|False)$/.test(text);
@@ -62,7 +65,7 @@
       ? ["True", "False"].map((value) => create("label", {}, create("input", { type: "radio", name, value }), create("span", {}, value)))
       : [create("label", {}, create("span", {}, "你的猜测"), input)];
     const form = create("form", { class: "guess-form" },
-      create("div", { class: "guess-answers", role: "group", "aria-labelledby": question.id }, ...answers, ...(choice ? [] : [create("button", { type: "submit" }, "对一对")]), toggle), said);
+      create("div", { class: "guess-answers", role: "group", "aria-labelledby": question.id }, ...answers, create("button", { type: "submit" }, "对一对"), toggle), said);
 
     function cover(covered) {
       output.classList.toggle("covered", covered);
@@ -73,18 +76,17 @@
       event.preventDefault();
       const answer = choice ? (form.querySelector("input:checked")?.value ?? "") : input.value.trim();
       if (!answer) {
-        said.textContent = "先写下一个答案，或者直接看结果。";
+        said.textContent = `先${choice ? "选" : "写下"}一个答案，或者直接看结果。`;
         return;
       }
       cover(false);
-      said.textContent = same(text, answer) ? `对，输出就是 ${text}。` : `和输出不同，输出是 ${text}。`;
+      said.textContent = same(text, answer) ? `对，输出就是 ${told}。` : `和输出不同，输出是 ${told}。`;
     }
     form.addEventListener("submit", check);
-    if (choice) form.addEventListener("change", check);
     toggle.addEventListener("click", () => {
       const covering = !output.classList.contains("covered");
       cover(covering);
-      said.textContent = covering ? "" : `输出是 ${text}。`;
+      said.textContent = covering ? "" : `输出是 ${told}。`;
     });
     cover(true);
     cell.before(form);

@@ -251,6 +251,9 @@ def drive(page, figure, name):
         expect(output).to_contain_text("元素 [3, 1]")
         form.get_by_label("再做").select_option("view")
         expect(figure.locator(".wrong")).to_contain_text("Use .reshape(...) instead.")
+        expect(output).to_contain_text("元素在存储里不连续")
+        form.get_by_label("形状", exact=True).fill("(3, 5)")
+        expect(output).to_contain_text("最远用到第")
     elif name == "backward":
         step = form.get_by_label("走到第几步")
         step.focus()
@@ -284,7 +287,7 @@ def drive(page, figure, name):
         page.keyboard.press("Home")
         expect(output).to_contain_text("走了 0 步：斜率 0，截距 0")
     else:
-        expect(output).to_contain_text("= 2。")
+        expect(output).to_contain_text("= 2。乘积是 0 的没有写。")
         form.get_by_label("输出的第几行").focus()
         page.keyboard.press("ArrowRight")
         expect(output).to_contain_text("输出的第 15 行")
@@ -360,8 +363,42 @@ def test_nothing_moves_unless_asked(browser, server):
     expect(figure.get_by_role("button", name="停")).to_be_visible()
     page.wait_for_timeout(600)
     figure.get_by_role("button", name="停").click()
-    assert int(step.input_value()) > 11
+    reached = step.input_value()
+    assert int(reached) > 11
+    output = figure.locator("output.said")
+    expect(output).to_contain_text(f"走了 {reached} 步：")
+    expect(output).to_contain_text("走完 99 步，损失停在谷底")
+    step.fill("97")
+    figure.get_by_role("button", name="播放").click()
+    expect(output).to_contain_text("走了 99 步：")
+    expect(figure.get_by_role("button", name="播放")).to_be_visible()
+    figure.get_by_role("radio", name="1.1").check(force=True)
+    expect(output).to_contain_text("直线已经在图外。损失超出了下图，画在最上边。")
     context.close()
+
+
+def test_the_caption_is_of_what_is_shown(page, server):
+    """动手时换一句图注，编号还在；看原图时是原来那句。"""
+    figure = wake(page, server, "backward")
+    caption = figure.locator("figcaption")
+    expect(caption).to_have_text(re.compile(r"^\s*图 \d+"), use_inner_text=True)
+    expect(caption).to_have_text(re.compile("线的左边是往下传的数值"), use_inner_text=True)
+    expect(caption).not_to_have_text(re.compile("每个箭头旁"), use_inner_text=True)
+    figure.get_by_role("button", name="看原图").click()
+    expect(caption).to_have_text(re.compile("每个箭头旁"), use_inner_text=True)
+    expect(caption).not_to_have_text(re.compile("线的左边"), use_inner_text=True)
+    figure.get_by_role("button", name="回到可操作的图").click()
+    expect(figure.locator("output.said")).to_contain_text("第 0 步")
+
+
+def test_nothing_drawn_is_cut_off(page, server):
+    """计算图里的字都在图内，第一步的 grad None 最长。"""
+    figure = wake(page, server, "backward")
+    over = """f => { const edge = f.querySelector('svg').getBoundingClientRect();
+        return [...f.querySelectorAll('svg text')].filter(t => t.getBoundingClientRect().right > edge.right).map(t => t.textContent) }"""
+    for _ in range(2):
+        assert figure.evaluate(over) == []
+        figure.get_by_role("button", name="下一步").click()
 
 
 def test_static_figure_stays_without_scripts_or_data(browser, server):
@@ -400,9 +437,9 @@ def test_all_together_are_small(site):
 WRITINGS = [
     ("torch.Size([4, 10])", ["(4, 10)", "4,10", "4×10", "［4，10］", "torch.Size((4,10))", "4 10"], ["(10, 4)", "410", "(4,)", ""]),
     ("(1, 4)", ["1,4", "[1, 4]", "（1，4）", "(1,4)"], ["(4, 1)", "1"]),
-    ("torch.int64", ["int64", "torch.long", "INT64", "dtype=torch.int64", "long"], ["float32", "int32", "64"]),
+    ("torch.int64", ["int64", "torch.long", "INT64", "int 64", "dtype=torch.int64", "long"], ["float32", "int32", "64"]),
     ("[5, 1, 1]", ["5 1 1", "[5,1,1]", "5、1、1", "tensor([5, 1, 1])"], ["[5, 1]", "[1, 1, 5]"]),
-    ("-0.24", ["-0.240", "−0.24", "-.24", "－0.24", "大约 -0.24"], ["0.24", "-0.2", "24"]),
+    ("-0.24", ["-0.240", "- 0.24", "−0.24", "-.24", "－0.24", "大约 -0.24"], ["0.24", "-0.2", "24", "1 - 0.24"]),
     ("2.3", ["2.30", "2.303", "约2.3"], ["2.4", "23", "2.36"]),
     ("7.0", ["7", "7.", "7.00"], ["-7", "70"]),
     ("12500", ["12,500", "12500 批", "12500.0"], ["1250", "12, 50"]),
@@ -473,14 +510,25 @@ def test_a_guess_by_keyboard(browser, server, site, scheme):
         context.close()
 
 
-def test_a_choice_is_two_buttons(page, server):
+def test_a_choice_is_answered_when_handed_in(page, server):
+    """方向键只是在 True 和 False 之间走；按回车或“对一对”才对答案。"""
     page.goto(f"{server}tutorials/optional_data_parallelism.html")
     form = page.locator(".guess-form").first
+    said, output = form.locator("output"), page.locator(".guessed").first.locator(".highlight")
+    form.get_by_role("button", name="对一对").click()
+    expect(said).to_have_text("先选一个答案，或者直接看结果。")
     form.get_by_role("radio", name="False").focus()
     page.keyboard.press("Space")
-    expect(form.locator("output")).to_contain_text("和输出不同，输出是 True")
+    for key in ("ArrowLeft", "ArrowRight"):  # 走动着看，不算作答
+        page.keyboard.press(key)
+    expect(said).not_to_contain_text("输出是")
+    expect(output).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("和输出不同，输出是 True")
+    expect(output).to_be_visible()
     page.keyboard.press("ArrowLeft")
-    expect(form.locator("output")).to_have_text("对，输出就是 True。")
+    form.get_by_role("button", name="对一对").click()
+    expect(said).to_have_text("对，输出就是 True。")
 
 
 def test_without_scripts_and_on_paper_the_output_is_there(browser, server):

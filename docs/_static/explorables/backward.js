@@ -15,6 +15,8 @@
     mean: { forward: ([a]) => [a.reduce((sum, value) => sum + value, 0) / a.length], slope: ([a]) => a.map(() => 1 / a.length), why: ([a]) => `${a.length} 个数的平均，每个占 1/${a.length}` },
   };
 
+  /** 中文里夹着的字母、数字，两边留空。 */
+  const spaced = (text) => `${/^[\da-z]/i.test(text) ? " " : ""}${text}${/[\da-z]$/i.test(text) ? " " : ""}`;
   const show = (values) => (values.every((value) => value === values[0]) ? number(values[0]) : `[${values.map(number).join(", ")}]`);
 
   /** 依次算出每个节点的值；nodes 的每项是 {op, from: [第几个节点], by}，op 是 "leaf" 的取 leaves 里的下一个。 */
@@ -83,19 +85,19 @@
       for (const [i, { op, from, label }] of nodes.entries())
         if (op !== "leaf") {
           seen.add(i);
-          keep(i, `往下：${label}，由 ${from.map((one) => show(values[one])).join(" 和 ")} 得 ${show(values[i])}${i === last ? `，这就是${result}` : ""}。`);
+          keep(i, `往下：${label}，由 ${from.map((one) => show(values[one])).join(" 和 ")} 得 ${show(values[i])}${i === last ? `，这就是${spaced(result).trimEnd()}` : ""}。`);
         }
     }
     function walkUp() {
       edges[last + 1] = [[1]];
-      keep(last, `往上：从${result}出发，${result}对自己的导数是 1。`);
+      keep(last, `往上：从${spaced(result)}出发，${spaced(result).trimStart()}对自己的导数是 1。`);
       for (let i = last; i >= 0; i--) {
         const { op, from, by, label } = nodes[i];
         if (op === "leaf") continue;
         edges[i] = found.edges[i];
         const inputs = from.map((one) => values[one]);
-        const sent = from.map((one, k) => `${show(found.grads[i])} × ${show(OPS[op].slope(inputs, by, k))} = ${show(found.edges[i][k])}，传给${nodes[one].label}`);
-        keep(i, `往上：${label}这一步的导数是 ${[...new Set(from.map((_, k) => show(OPS[op].slope(inputs, by, k))))].join(" 和 ")}（${OPS[op].why(inputs)}）。${sent.join("；")}。`);
+        const sent = from.map((one, k) => `${show(found.grads[i])} × ${show(OPS[op].slope(inputs, by, k))} = ${show(found.edges[i][k])}，传给${spaced(nodes[one].label).trimEnd()}`);
+        keep(i, `往上：${spaced(label).trimStart()}这一步的导数是 ${[...new Set(from.map((_, k) => show(OPS[op].slope(inputs, by, k))))].join(" 和 ")}（${OPS[op].why(inputs)}）。${sent.join("；")}。`);
       }
       for (const i of leafNodes) {
         const before = grads[i];
@@ -127,7 +129,7 @@
   function draw({ nodes, result }, state) {
     const last = nodes.length - 1;
     const height = nodes[last].y + 78;
-    const picture = svg("svg", { viewBox: `0 0 340 ${height}`, role: "img", "aria-label": "计算图：数值往下，梯度往上" });
+    const picture = svg("svg", { viewBox: `0 0 372 ${height}`, role: "img", "aria-label": "计算图：数值往下，梯度往上" });
     const edge = (from, to, value, gradient, bend) => {
       const [x, y] = [(from.x + to.x) / 2 + bend * 0.75, (from.y + to.y) / 2];
       picture.append(svg("path", { class: "edge", d: `M${from.x} ${from.y + 15}Q${(from.x + to.x) / 2 + bend * 1.5} ${y} ${to.x} ${to.y - 15}` }));
@@ -150,13 +152,15 @@
 
   add("backward", {
     title: "动手试：数值往下，梯度往上",
+    above: true,
+    caption: "线的左边是往下传的数值，右边是往上传的梯度；叶张量的 grad 写在它的旁边。",
     fields: [
       { name: "graph", label: "哪个式子", kind: "select", wide: true, value: "first", options: Object.entries(GRAPHS).map(([key, { name }]) => [key, name]) },
       { name: "a", label: "权重", kind: "range", min: -4, max: 4, step: 0.5, value: 2 },
       { name: "b", label: "偏置", kind: "range", min: -4, max: 4, step: 0.5, value: 1 },
-      { name: "second", label: "第二遍", kind: "select", value: "", options: [["", "不做"], ["full", "再前向，再 backward()"], ["direct", "不前向，直接再 backward()"]] },
-      { name: "zero", label: "第二遍之前 zero_grad()", kind: "check", value: false },
-      { name: "step", label: "走到第几步", kind: "range", wide: true, min: 0, max: 11, value: 11 },
+      { name: "second", label: "第二遍", kind: "select", wide: true, value: "", options: [["", "不做"], ["full", "再前向，再 backward()"], ["direct", "不前向，直接再 backward()"]] },
+      { name: "zero", label: "第二遍之前 zero_grad()", kind: "check", wide: true, value: false },
+      { name: "step", label: "走到第几步", kind: "range", wide: true, min: 0, max: 11, value: 0 },
       { name: "back", label: "上一步", kind: "button", press: (values, ui) => ui.change({ step: values.step - 1 }) },
       { name: "next", label: "下一步", kind: "button", press: (values, ui) => ui.change({ step: values.step + 1 }) },
     ],

@@ -3,92 +3,10 @@
 (() => {
   const { add } = window.explorables;
   const [SIDE, AREA] = [32, 32 * 32];
-  const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const CODES = []; // 字符的编码 → 数
-  for (let code = 0; code < 64; code++) CODES[ALPHABET.charCodeAt(code)] = code - 32;
-
-  /** site_builder/explorables/classifier.py 的 restore：{weight, bias, shape}。 */
-  function restore({ shape, weight, scale, bias }) {
-    const each = weight.length / scale.length;
-    const values = new Float32Array(weight.length);
-    for (let i = 0; i < weight.length; i++) values[i] = CODES[weight.charCodeAt(i)] * scale[Math.floor(i / each)];
-    return { shape, bias, weight: values };
-  }
-
-  /** 卷积再 ReLU，输入 (c, size, size)，步幅 1，不填充。 */
-  function convolve(input, size, { shape: [outputs, channels, k], weight, bias }) {
-    const out = size - k + 1;
-    const result = new Float32Array(outputs * out * out);
-    for (let o = 0; o < outputs; o++)
-      for (let y = 0; y < out; y++)
-        for (let x = 0; x < out; x++) {
-          let sum = bias[o];
-          for (let c = 0; c < channels; c++)
-            for (let i = 0; i < k; i++) {
-              const from = (c * size + y + i) * size + x;
-              const at = ((o * channels + c) * k + i) * k;
-              for (let j = 0; j < k; j++) sum += weight[at + j] * input[from + j];
-            }
-          result[(o * out + y) * out + x] = Math.max(0, sum);
-        }
-    return result;
-  }
-
-  function pool(input, size) {
-    const out = size / 2;
-    return Float32Array.from({ length: input.length / 4 }, (_, i) => {
-      const from = Math.floor(i / out) * 2 * size + (i % out) * 2;
-      return Math.max(input[from], input[from + 1], input[from + size], input[from + size + 1]);
-    });
-  }
-
-  const linear = (input, { weight, bias }) =>
-    Float32Array.from(bias, (sum, o) => {
-      for (let i = 0; i < input.length; i++) sum += weight[o * input.length + i] * input[i];
-      return sum;
-    });
-  const relu = (values) => values.map((value) => Math.max(0, value));
-
-  /** 各层的结果：{conv1, pool1, conv2, pool2, fc1, fc2, logits}；`pixels` 是 3×32×32 个 0 到 255，`off` 是 "conv1:0" 或空。 */
-  function forward(layers, pixels, off = "") {
-    const [layer, number] = off.split(":");
-    const closed = (name, maps, area) => (layer === name ? maps.fill(0, number * area, (Number(number) + 1) * area) : maps);
-    const conv1 = closed("conv1", convolve(Float32Array.from(pixels, (v) => v / 127.5 - 1), 32, layers.conv1), 28 * 28);
-    const pool1 = pool(conv1, 28);
-    const conv2 = closed("conv2", convolve(pool1, 14, layers.conv2), 10 * 10);
-    const pool2 = pool(conv2, 10);
-    const fc1 = relu(linear(pool2, layers.fc1));
-    const fc2 = relu(linear(fc1, layers.fc2));
-    return { conv1, pool1, conv2, pool2, fc1, fc2, logits: linear(fc2, layers.fc3) };
-  }
-
-  function softmax(logits) {
-    const powers = [...logits].map((value) => Math.exp(value - Math.max(...logits)));
-    const total = powers.reduce((a, b) => a + b);
-    return powers.map((power) => power / total);
-  }
-
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  let [restore, forward, softmax, shrink, bytes] = []; // 都在 network.js
   const percent = (share) => `${(100 * share).toFixed(1)}%`;
   let networks; // {net, better}，取来数据以后才有
   const NAMES = { net: "net", better: "better_net" };
-
-  /** 一张照片的一块（正方形）缩成 32×32：先画成 256×256，再每 8×8 个像素求平均。 */
-  function shrink(bitmap, { size, across, down }) {
-    const side = (Math.min(bitmap.width, bitmap.height) * size) / 100;
-    const [left, top] = [((bitmap.width - side) * across) / 100, ((bitmap.height - side) * down) / 100];
-    const canvas = Object.assign(document.createElement("canvas"), { width: 256, height: 256 });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, 256, 256);
-    context.drawImage(bitmap, left, top, side, side, 0, 0, 256, 256);
-    const { data } = context.getImageData(0, 0, 256, 256);
-    const pixels = new Float32Array(3 * AREA);
-    for (let y = 0; y < 256; y++)
-      for (let x = 0; x < 256; x++)
-        for (let c = 0; c < 3; c++) pixels[c * AREA + (y >> 3) * SIDE + (x >> 3)] += data[4 * (256 * y + x) + c] / 64;
-    return { pixels: Uint8Array.from(pixels, Math.round), square: [left, top, side] };
-  }
 
   /** 把 3×32×32 个数画在 32×32 的画布上。 */
   function paint(canvas, pixels) {
@@ -118,10 +36,11 @@
   function stage(ui, data) {
     const { h } = ui;
     const view = { ui, drawing: new Uint8Array(3 * AREA).fill(255), at: [16, 16], photo: null };
+    view.about = h("p", {});
     view.input = h("canvas", { width: SIDE, height: SIDE, class: "pixels" });
     view.whole = h("canvas", { class: "whole", role: "img", "aria-label": "整张照片，方框是送进网络的部分" });
     const file = h("input", { type: "file", accept: "image/*", onchange: () => open(file.files[0]) });
-    view.file = h("label", {}, h("span", {}, "选一张照片：只在这台设备上处理，不会上传"), file);
+    view.file = h("label", { class: "wide-field" }, h("span", {}, "选一张照片：只在这台设备上处理，不会上传"), file);
     async function open(chosen) {
       if (!chosen) return;
       try {
@@ -186,16 +105,16 @@
       h("p", {}, "越亮数值越大，每张各自拉伸，黑色是 0。点一张卷积的特征图就把它关掉，也就是全部换成 0。"), all,
       view.layers.flatMap(({ note, box }) => [note, box]));
     ui.stage.replaceChildren(
-      view.file,
       h("div", { class: "result" },
-        h("div", { class: "seen" }, h("div", {}, h("p", {}, "网络看到的 32×32 个像素"), view.input), view.whole),
-        h("table", { class: "answers" }, h("caption", { class: "hidden-words" }, "十个类别的得分和概率"), h("thead", {}, view.head), view.rows)),
+        h("div", { class: "seen" }, h("div", {}, view.about, view.input), view.whole),
+        (view.answers = h("table", { class: "answers" }, h("caption", { class: "hidden-words" }, "十个类别的得分和概率"), h("thead", {}, view.head), view.rows))),
       view.details,
       h("p", { class: "limits" },
         `网络是构建本站时训练的。${data.count} 张测试图片上，net 的准确率是 ${percent(data.networks.net.accuracy)}，better_net 是 ${percent(data.networks.better.accuracy)}。` +
         `为了网页小，这里的每个权重只取 63 级之一，准确率分别是 ${percent(data.networks.net.small)} 和 ${percent(data.networks.better.small)}，` +
         `与原来预测相同的图片占 ${percent(data.networks.net.same)} 和 ${percent(data.networks.better.same)}。` +
         "网络只看得到 32×32 个像素，也只认识这十类：别的东西同样会被说成其中一类，概率还可能很高。"));
+    ui.stage.parentElement.querySelector(`fieldset[name="${ui.name}.source"]`).after(view.file);
     const thumbs = ui.stage.parentElement.querySelectorAll(`input[name="${ui.name}.picture"] + span`);
     thumbs.forEach((span, i) => {
       const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true", class: "pixels" });
@@ -217,6 +136,9 @@
     for (const [name, value] of Object.entries(drawing ? { role: "application", tabindex: "0", "aria-label": "画布：直接画；键盘用方向键移动，空格上色" } : { role: "img", "aria-label": "送进网络的图片" })) view.input.setAttribute(name, value);
     if (!drawing) view.input.removeAttribute("tabindex");
     view.input.classList.toggle("drawing", drawing);
+    view.about.textContent = drawing ? "在方框里画：手指、鼠标直接画；键盘先用 Tab 走到方框，方向键移动，空格上色。" : "网络看到的 32×32 个像素";
+    const blank = drawing && view.drawing.every((value) => value === 255);
+    view.answers.classList.toggle("nothing", blank || (values.source === "photo" && !view.photo));
     let pixels = drawing ? view.drawing : picture.pixels;
     if (values.source === "photo") {
       if (!view.photo) pixels = new Uint8Array(3 * AREA).fill(128);
@@ -269,15 +191,20 @@
       return;
     }
     const where = drawing && view.input.matches(":focus-visible") ? `光标在第 ${view.at[1] + 1} 行第 ${view.at[0] + 1} 列。` : "";
+    if (blank) return ui.say(`${where}还没有画，方框里是一片白。`);
     const truth = values.source === "test" ? `标签是${data.names[picture.label]}。` : "";
     ui.say(
       `${where}${NAMES[values.network]} ${open ? `关掉 ${layer} 的第 ${Number(number) + 1} 张以后` : ""}认为是${data.names[first]}（${percent(chances[first])}），其次是${data.names[second]}（${percent(chances[second])}）。` +
-        (open ? `全部打开时是${data.names[best]}（${percent(beside[best])}）。` : `${NAMES[other]} 认为是${data.names[best]}（${percent(beside[best])}）。`) + truth);
+        (open ? `全部打开时是${data.names[best]}（${percent(beside[best])}）；在下面按“全部打开”就恢复。` : `${NAMES[other]} 认为是${data.names[best]}（${percent(beside[best])}）。`) + truth);
   }
   add("classifier", {
     title: "动手试：训练好的网络怎样分类",
+    scripts: ["network.js"],
     data: ["classifier"],
+    above: true,
+    caption: "换一张图片、选自己的照片或画一张，看网络给出的十个概率。",
     fields() {
+      ({ restore, forward, softmax, shrink, bytes } = window.explorables.classifier);
       const data = window.explorables.data.classifier;
       networks ??= Object.fromEntries(Object.entries(data.networks).map(([name, { layers }]) =>
         [name, Object.fromEntries(Object.entries(layers).map(([layer, packed]) => [layer, restore(packed)]))]));
@@ -298,12 +225,12 @@
     },
     adapt({ source }, ui) {
       ui.show("picture", source === "test");
-      for (const key of ["size", "across", "down"]) ui.show(key, source === "photo");
+      for (const key of ["size", "across", "down"]) ui.show(key, source === "photo" && Boolean(view?.photo));
       for (const key of ["colour", "pen", "fill"]) ui.show(key, source === "drawing");
       ui.show("off", false); // 由特征图上的按钮来选，这里只为了写进网址
     },
     draw,
-  }, { restore, forward, softmax, shrink, bytes });
+  });
   function fill({ colour }, ui) {
     colour.split(",").forEach((value, c) => view.drawing.fill(Number(value), c * AREA, (c + 1) * AREA));
     ui.change({ source: "drawing" });

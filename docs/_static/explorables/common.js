@@ -2,6 +2,9 @@
 //
 // explorables.add(名字, {
 //   title: "…",            做什么，读屏软件念的名字
+//   caption: "…",          可选：动手时的图注（静态的图自己的那句到看原图时再出现）
+//   above: true,           可选：那句话放在图的上面，换了控件不用滚动就看得到；图里有控件的不放（会挪动）
+//   scripts: ["…"],        可选：还要哪几个脚本
 //   data: ["…"],           要 data/ 里的哪几个文件；到了就在 explorables.data
 //   fields: [...]          控件，依次；也可以是返回它们的函数。每项 {name, label, kind, value}，kind 是
 //                          range（min、max、step）、select 或 radio（options：[[值, 文字]]）、text、check、button（press）；wide 的占一整行
@@ -54,15 +57,26 @@
     return h("label", {}, h("span", {}, field.label), h("input", { type: "text", name, autocomplete: "off", spellcheck: "false", autocapitalize: "off" }));
   }
 
+  /** 图注两句：静态的图自己的，和动手时的；样式让它们轮流出现，图的编号一直在。 */
+  function describe(figure, words) {
+    const caption = figure.querySelector("figcaption .drawing-caption") ?? figure.querySelector("figcaption");
+    if (!caption) return;
+    const own = [...caption.childNodes].filter((node) => !(node.nodeName === "STRONG" && node === caption.firstElementChild) && !node.classList?.contains("headerlink"));
+    const still = h("span", { class: "still-words" });
+    own[0]?.before(still);
+    still.append(...own);
+    still.after(h("span", { class: "live-words" }, words));
+  }
+
   function build(figure, name, part) {
     const fields = typeof part.fields === "function" ? part.fields() : part.fields;
     const form = h("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
     const stage = h("div", { class: "stage" });
     const output = h("output", { class: "said" });
-    const original = h("button", { type: "button", "aria-pressed": "false", onclick: swap }, "看原图");
+    const original = h("button", { type: "button", onclick: swap }, "看原图");
     const again = h("button", { type: "button", onclick: reset }, "恢复原样");
     const foot = h("div", { class: "foot" }, again, original);
-    const box = h("div", { class: "explorable", role: "group", "aria-label": part.title }, form, stage, output);
+    const box = h("div", { class: "explorable", role: "group", "aria-label": part.title }, form, ...(part.above ? [output, stage] : [stage, output]));
     const places = {};
     const id = (field) => `${name}.${field.name}`;
     for (const field of fields) {
@@ -144,7 +158,7 @@
     }
     function swap() {
       const shown = figure.classList.toggle("original");
-      original.setAttribute("aria-pressed", String(shown));
+      original.textContent = shown ? "回到可操作的图" : "看原图";
     }
 
     form.addEventListener("input", (event) => event.target.name && changed(event.target.name.slice(name.length + 1)));
@@ -156,6 +170,7 @@
     putAll((one) => query.get(id(one)) ?? one.value, kept.some((one) => query.has(id(one))) ? 2 : 1);
     figure.prepend(box);
     box.after(foot);
+    describe(figure, part.caption ?? "改一改上面的选项，看图和那句话怎样变。");
     figure.classList.add("explored");
   }
 

@@ -61,7 +61,7 @@
     if (view?.ui !== ui) {
       view = { ui, ...table(ui, data), pictures: h("div", { class: "pictures", role: "list", "aria-label": "这一格里的图片" }) };
       ui.stage.replaceChildren(
-        h("p", {}, "每行是真实的类别，每列是预测的类别，格子里是张数；按方向键在格子之间移动，按回车打开一格。"),
+        h("p", {}, "每行是真实的类别，每列是预测的类别，格子里是张数。点按一格就打开它；键盘用方向键移动，按回车打开。", h("span", { class: "narrow-only" }, "屏幕窄时，表可以左右拖。")),
         h("div", { class: "scroll" }, view.made), view.pictures);
     }
     const chosen = view.buttons[truth][guess];
@@ -85,6 +85,8 @@
   add("confusion", {
     title: "动手试：打开混淆矩阵的一格",
     data: ["confusion"],
+    above: true,
+    caption: "每行是一个真实类别，每列是一个预测类别，颜色越浓张数越多；下面是落在选中那一格里的测试图片。",
     fields() {
       const { names, matrix } = window.explorables.data.confusion;
       const options = names.map((name, i) => [String(i), name]);

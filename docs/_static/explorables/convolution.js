@@ -79,14 +79,18 @@
     return ui.h("table", { "aria-label": label, class: "numbers" }, ui.h("caption", {}, label),
       ui.h("tbody", {}, numbers.map((line) => ui.h("tr", {}, line.map((value) => ui.h("td", { class: kind }, short(value)))))));
   }
-  const short = (value) => String(Number(value.toFixed(2)));
+  const short = (value) => (value === 1 / 9 ? "1/9" : String(Number(value.toFixed(2))));
+  const printed = (value) => (value === 1 / 9 ? value : Number(short(value)));
+  /** 印出来的数加起来是不是正好等于印出来的和；不是就要说“约”。 */
+  const exact = (sum, total) => Math.abs(sum - Number(total.toFixed(2))) < 1e-9;
   /** 加一个数：负的写成减。 */
-  const plus = (value) => (value < 0 ? ` - ${short(-value)}` : ` + ${short(value)}`);
+  const plus = (value) => (printed(value) < 0 ? ` - ${short(-value)}` : ` + ${short(value)}`);
 
   let waiting = null;
 
   add("convolution", {
     title: "动手试：移动窗口，换卷积核、填充和步幅",
+    caption: "左边是输入，框里是窗口；右边是输出，框着的一格由窗口里的数与卷积核算出。",
     data: ["convolution"],
     fields: [
       { name: "layer", label: "看哪一层", kind: "radio", value: "one", options: [["one", "1 个通道，手写的核"], ["first", "3 到 6，学到的核"], ["second", "6 到 16，学到的核"]] },
@@ -129,19 +133,24 @@
       const clamp = (value, most) => Math.max(0, Math.min(most, value));
       const [rows, columns] = [output.length, output[0].length];
       ui.stage.replaceChildren(
+        ui.h("p", {}, "点左图或右图，窗口就移到那里；用上面的行和列也一样。"),
         ui.h("div", { class: "plates" },
           picture(ui, padded, `输入${input.length > 1 ? `的第 ${channel} 个通道` : ""}，${padded.length}×${padded.length}${padding ? "（含填充）" : ""}`, [row * stride, column * stride, side, side], "data",
             (i, j) => ui.change({ row: clamp(Math.round((i - (side - 1) / 2) / stride), rows - 1), column: clamp(Math.round((j - (side - 1) / 2) / stride), columns - 1) }), false),
           picture(ui, output, `输出，${rows}×${columns}`, [row, column, 1, 1], "outputs", (i, j) => ui.change({ row: clamp(i, rows - 1), column: clamp(j, columns - 1) }), true)),
         ui.h("div", { class: "side-by-side" }, grid(ui, "窗口", window, "own"), ui.h("span", {}, "×"), grid(ui, "卷积核", kernel[channel], "weight")));
       const terms = window.flatMap((line, i) => line.map((value, j) => [value, kernel[channel][i][j]])).filter(([value, weight]) => value && weight);
-      const worked = terms.length > 9 ? "" : terms.length ? `${terms.map(([value, weight]) => `${short(value)}×${weight < 0 ? `(${short(weight)})` : short(weight)}`).join(" + ")} = ` : "";
+      const result = output[row][column];
+      const worked = terms.map(([value, weight]) => `${short(value)}×${weight < 0 ? `(${short(weight)})` : short(weight)}`).join(" + ");
+      const close = exact(terms.reduce((sum, [value, weight]) => sum + printed(value) * printed(weight), 0), result);
+      const one = !terms.length ? `${side * side} 个乘积都是 0，和是 0。` : `${worked} ${close ? "=" : "≈"} ${short(result)}。${terms.length < side * side ? "乘积是 0 的没有写。" : ""}`;
+      const rounded = !exact([...each, bias].reduce((sum, value) => sum + printed(value), 0), result);
       const formula = `⌊(${input[0].length} + 2×${padding} - ${side}) ÷ ${stride}⌋ + 1 = ${rows}`;
       ui.say(
         `输出的第 ${row} 行第 ${column} 列：` +
           (input.length > 1
-            ? `${input.length} 个通道的和 ${short(each[0])}${each.slice(1).map(plus).join("")}，再加偏置 ${short(bias)}，得 ${short(output[row][column])}。`
-            : `${worked}${short(output[row][column])}。`) +
+            ? `${input.length} 个通道的和 ${short(each[0])}${each.slice(1).map(plus).join("")}，再加偏置 ${short(bias)}，${rounded ? "约" : ""}得 ${short(result)}${rounded ? "（各数只写到两位小数）" : ""}。窗口和卷积核画的是第 ${channel} 个通道。`
+            : one) +
           `\n输出的边长：${formula}。` + (input.length > 1 ? `图片是测试集的第一张（${data.kernels.label}），卷积核由第 4 篇训练得来。` : ""));
     },
   }, { convolve, size });

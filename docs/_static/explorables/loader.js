@@ -37,7 +37,8 @@
     const name = figure.dataset.explorable;
     try {
       await Promise.all([script("common.js"), script(`${name}.js`), take("link", { rel: "stylesheet", href: address("explorables.css") })]);
-      await Promise.all((parts[name].data ?? []).map((file) => script(`data/${file}.js`)));
+      const { scripts = [], data = [] } = parts[name];
+      await Promise.all([...scripts, ...data.map((file) => `data/${file}.js`)].map(script));
     } catch {
       return;
     }

@@ -122,13 +122,13 @@
     const finished = step > BACKWARD.length;
     const latest = BACKWARD[step - 1]?.name;
     ui.stage.replaceChildren(
-      h("table", { class: "shares" },
+      h("table", { class: "shares buckets" },
         h("caption", {}, "桶（每个进程都有同样的一套）"),
         h("tbody", {}, state.map(({ names, bytes, done, state }, i) =>
           h("tr", {},
             h("th", { scope: "row" }, `桶 ${i + 1}`),
             h("td", {}, names.map((name, j) => chip(ui, `${name}${j < done ? " ✓" : ""}`, state === "averaged" ? "out" : j < done ? "gradient" : "waiting"))),
-            h("td", {}, `${(bytes / 1000).toFixed(1)} kB，${STATES[state]}`))))),
+            h("td", {}, `${bytes < 1000 ? `${bytes} 字节` : `${(bytes / 1000).toFixed(1)} kB`}，${STATES[state]}`))))),
       h("table", { class: "numbers" },
         h("caption", {}, "用一个能心算的例子：第 i 个样本的损失是 (w − i)² / 2，w = 0，所以梯度是 −i"),
         h("thead", {}, h("tr", {}, ["进程", "样本的平均梯度", "全归约之后"].map((text) => h("th", { scope: "col" }, text)))),
@@ -158,6 +158,8 @@
 
   add("splitting", {
     title: "动手试：样本怎样分，梯度怎样合",
+    above: true,
+    caption: "看采样器和切块时，一行是一个进程或一个 GPU，方格里是样本的索引；看 DDP 的一步时，一行是一个桶，方格里是参数的梯度。",
     fields: [
       {
         name: "view", label: "看什么", kind: "radio", value: "sampler",
@@ -165,7 +167,7 @@
       },
       { name: "samples", label: "样本数", kind: "range", min: 1, max: 40, value: 10 },
       { name: "devices", label: "进程数（GPU 数）", kind: "range", min: 1, max: 8, value: 3 },
-      { name: "drop", label: "丢掉余下的，不填充（drop_last=True）", kind: "check", value: false },
+      { name: "drop", label: "丢掉余下的，不填充（drop_last=True）", kind: "check", wide: true, value: false },
       {
         name: "limit", label: "桶的上限", kind: "select", value: "40000",
         options: [["10", "10 字节（一个参数一个桶）"], ["2000", "2 kB"], ["40000", "40 kB"], ["100000", "100 kB"], ["1048576", "1 MB（第一个桶的默认值）"]],

@@ -110,13 +110,36 @@
     "base[::2]": [[2, 4], [8, 1], 0], "base[:, 1]": [[3], [4], 1], "base.view(2, 2, 3)": [[2, 2, 3], [6, 3, 1], 0],
   };
 
+  /** 报错的原因，用读者写下的数来说。 */
+  function why(sizes, stride, offset) {
+    if (sizes.length !== stride.length) return `形状有 ${sizes.length} 个数，步幅有 ${stride.length} 个，要一样多。`;
+    if (stride.some((step) => step < 0)) return "步幅不能是负数。";
+    const furthest = offset + sizes.reduce((sum, size, i) => sum + (size - 1) * stride[i], 0);
+    return `形状 ${tuple(sizes)} 配步幅 ${tuple(stride)}${offset ? `，从第 ${offset} 个位置读起` : ""}，最远用到第 ${furthest} 个位置，存储里只有第 0 到 ${LENGTH - 1} 个。`;
+  }
+  function whyNot(action, before, target) {
+    const count = product(before.shape);
+    if (action === "t") return `t() 只用于不超过二维的张量，这个张量有 ${before.shape.length} 维。`;
+    const asked = product(target.filter((size) => size !== -1));
+    if (target.some((size) => size < -1)) return `${action} 做不到：各维的大小不能是负数（只有 -1 表示由它算出）。`;
+    if (target.filter((size) => size === -1).length > 1) return `${action} 做不到：-1 只能有一个，两个就算不出来了。`;
+    if (target.includes(-1)) return asked ? `${action} 做不到：${count} 个元素不能按 ${tuple(target)} 平分，${count} 除以 ${asked} 除不尽。` : `${action} 做不到：别的维里有 0，-1 算不出来。`;
+    if (asked !== count) return `${action} 做不到：${tuple(target)} 要 ${asked} 个元素，这里有 ${count} 个。`;
+    return "view 做不到：元素在存储里不连续，只改步幅得不到这个形状；要先 .contiguous()，或者改用 reshape。";
+  }
+  /** 括号没有写完的不当作形状。 */
+  function written(text) {
+    const plain = text.normalize("NFKC");
+    return /[([]/.test(plain) === /[)\]]/.test(plain) ? shape(text) : null;
+  }
+
   /** 一排可以选的格子（单选按钮，方向键走动）。 */
-  function cells(ui, name, label, count, columns, text, pick) {
+  function cells(ui, name, label, count, columns, text, pick, block = Infinity) {
     const { h } = ui;
     return h("fieldset", { class: "cells", style: `--columns: ${columns}` },
       h("legend", {}, label),
       h("div", {}, Array.from({ length: count }, (_, i) =>
-        h("label", {}, h("input", { type: "radio", name: `${ui.name}-${name}`, value: i, onchange: () => pick(i) }), h("span", { class: `shade-${Math.floor(text(i) / 4)}` }, text(i))))));
+        h("label", { class: i >= block && i % block < columns ? "block" : null }, h("input", { type: "radio", name: `${ui.name}-${name}`, value: i, onchange: () => pick(i) }), h("span", { class: `shade-${Math.floor(text(i) / 4)}` }, text(i))))));
   }
   function light(group, chosen, used) {
     group.querySelectorAll("label").forEach((label, i) => {
@@ -130,6 +153,7 @@
 
   add("strides", {
     title: "动手试：同一段存储，不同的形状、步幅和偏移量",
+    caption: "同一个数颜色相同；描了边的存储位置是这个张量用到的，填满颜色的是选中的元素。",
     fields: [
       { name: "from", label: "base = torch.arange(12).view(3, 4)，取", kind: "select", wide: true, value: "base", options: [...Object.keys(READY).map((key) => [key, key]), ["", "自己写 as_strided"]] },
       { name: "shape", label: "形状", kind: "text", value: "(3, 4)" },
@@ -156,16 +180,14 @@
         ui.stage.replaceChildren(...(message ? [h("p", { class: "wrong" }, `RuntimeError: ${message}`)] : []));
         ui.say(words);
       };
-      const sizes = shape(values.shape);
-      const stride = shape(values.stride);
-      const target = shape(values.target);
+      const [sizes, stride, target] = [values.shape, values.stride, values.target].map(written);
       if (!sizes || sizes.some((size) => size < 0) || sizes.length > 3) return fail("形状要写成 (3, 4) 这样，最多三维，每个大小不小于 0。");
       if (!stride) return fail("步幅要写成 (4, 1) 这样，都是整数。");
       const start = strided(sizes, stride, values.offset);
-      if (start.error) return fail("这样的形状、步幅和偏移量不合法，PyTorch 会报错。", start.error);
+      if (start.error) return fail(why(sizes, stride, values.offset), start.error);
       if (["view", "reshape"].includes(values.action) && !target) return fail("view、reshape 的形状要写成 (12,) 这样，可以有一个 -1。");
       const tensor = then(start, values.action, target);
-      if (tensor.error) return fail(`${values.action} 做不到，PyTorch 会报错。`, tensor.error);
+      if (tensor.error) return fail(whyNot(values.action, start, target), tensor.error);
 
       const slots = positions(tensor);
       const stored = tensor.copied ? positions(start) : Array.from({ length: LENGTH }, (_, i) => i);
@@ -174,8 +196,8 @@
       if (key !== drawn) {
         drawn = key;
         const memory = cells(ui, "slot", tensor.copied ? "新的存储：数按逐行的次序抄了一份" : "存储：十二个数依次排开", stored.length, Math.min(12, stored.length) || 1, (i) => String(stored[i]),
-          (i) => slots.includes(i) ? ui.change({ cell: slots.indexOf(i) }) : (light(memory, i, new Set(slots)), ui.say(`存储的第 ${i} 个位置是 ${stored[i]}，这个张量没有用到它。`)));
-        const tensorCells = slots.length <= 64 ? cells(ui, "cell", `张量：形状 ${tuple(tensor.shape)}，步幅 ${tuple(tensor.stride)}，偏移量 ${tensor.offset}`, slots.length, columns || 1, (i) => String(stored[slots[i]]), (i) => ui.change({ cell: i })) : null;
+          (i) => slots.includes(i) ? ui.change({ cell: slots.indexOf(i) }) : (light(memory, i, new Set(slots)), tensorCells && light(tensorCells, -1, new Set()), ui.say(`存储的第 ${i} 个位置是 ${stored[i]}，这个张量没有用到它。`)));
+        const tensorCells = slots.length <= 64 ? cells(ui, "cell", `张量：形状 ${tuple(tensor.shape)}，步幅 ${tuple(tensor.stride)}，偏移量 ${tensor.offset}`, slots.length, columns || 1, (i) => String(stored[slots[i]]), (i) => ui.change({ cell: i }), tensor.shape.length > 2 ? columns * tensor.shape.at(-2) : Infinity) : null;
         groups = [memory, tensorCells];
         ui.stage.replaceChildren(...groups.filter(Boolean));
       }
