@@ -273,7 +273,8 @@ def main() -> None:
         wrong = f"错误：写不了 {error.filename or BUILD}：{error.strerror or error}。{output} 没有动。"
     for number in SIGNALS:  # 已经有了结果，Python 收拾的时候不再理会
         signal.signal(number, signal.SIG_IGN)
-    sys.exit(wrong or 0)
+    if wrong:
+        sys.exit(wrong)
 
 
 if __name__ == "__main__":
