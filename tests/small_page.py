@@ -39,6 +39,7 @@ def opened(browser, address: str, width: int = 1280, query: str = "", **options)
     page = context.new_page()
     problems = watch(page, address.rsplit("/", 1)[0])
     page.goto(address + query)
+    page.mouse.move(9, 9)  # 读者动过一下，互动图才开始
     page.wait_for_selector("figure.explored")
     return page, problems
 
