@@ -153,7 +153,7 @@
 
   add("strides", {
     title: "动手试：同一段存储，不同的形状、步幅和偏移量",
-    caption: "同一个数颜色相同；描了边的存储位置是这个张量用到的，填满颜色的是选中的元素。",
+    caption: "base 里同一行的数颜色相同；描了边的存储位置是这个张量用到的，填满颜色的是选中的元素。",
     fields: [
       { name: "from", label: "base = torch.arange(12).view(3, 4)，取", kind: "select", wide: true, value: "base", options: [...Object.keys(READY).map((key) => [key, key]), ["", "自己写 as_strided"]] },
       { name: "shape", label: "形状", kind: "text", value: "(3, 4)" },
