@@ -119,6 +119,7 @@ def save(figure: Any, path: Path) -> list[Path]:
     thumbnail = light.reduce(2) if photographed else light
     thumbnail.save(path.with_suffix(".webp"), lossless=True)
     if photographed:
+        figure.set_layout_engine("none")  # 照片藏起来时，constrained 会把文字挪动一点，就分不清哪里是照片了
         shown = [image for image in images if image.get_visible()]
         for image in shown:
             image.set_visible(False)

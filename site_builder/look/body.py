@@ -30,6 +30,8 @@ SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
 #: 一行多少列（汉字算 1.66 列）以上，输出在手机上、代码在平板上就可能要横向滚动。
 NARROW, WIDE = 42, 66
 TALL = 20
+#: 正文里这么长以内的代码不从中间折行（手机一行约 40 列）。
+UNBROKEN = 24
 
 
 def dress(
@@ -41,6 +43,9 @@ def dress(
         _lay_lines(block)
     _join_cells(root)
     _shape_sections(root)
+    for code in _with_class(root, "literal"):
+        if code.tag == "code" and len(code.text_content()) > UNBROKEN:
+            code.set("class", " ".join([*_classes(code), "long"]))
     _note_links(root)
     pictures.measure(app, pagename, root)
     assets.choose(app, context, root)
@@ -171,6 +176,14 @@ def _shape_sections(root: HtmlElement) -> None:
         if title in SHAPES and heading.getparent().tag == "section":
             section = heading.getparent()
             section.set("class", " ".join([*_classes(section), SHAPES[title]]))
+            _move_answers(section)
+
+
+def _move_answers(section: HtmlElement) -> None:
+    """“练习 1 的答案”移到第 1 道练习里：笔记本和电子书的代码格要在最外层，所以只在网页上移。"""
+    exercises = section.xpath("./ol/li")
+    for exercise, answer in zip(exercises, list(_with_class(section, "answer")), strict=False):
+        exercise.append(answer)
 
 
 def _note_links(root: HtmlElement) -> None:

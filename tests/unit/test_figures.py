@@ -172,6 +172,22 @@ def test_photographs(plt, tmp_path):
     assert len(np.unique(pixels["dark"][middle].reshape(-1, 3), axis=0)) > 9
 
 
+def test_words_beside_photographs_are_light_on_dark(plt, tmp_path):
+    """深色版里照片上面的小标题是浅色的字，一个深色的像素也没有。"""
+    figure, axes = plt.subplots(2, 1, figsize=(4.8, 2.9), layout="constrained")
+    for ax in axes:
+        ax.imshow(np.full((16, 86, 3), 0.5), interpolation="nearest")
+        ax.set_title("photographs", fontsize=11)
+        ax.axis("off")
+    figure.suptitle("照片")
+    scrape(tmp_path)
+    with Image.open(tmp_path / "images/sphx_glr_one_001_dark.webp") as image:
+        pixels = np.array(image.convert("RGB")).astype(int)
+    words = pixels[: np.argwhere((pixels == 127).all(axis=-1)).min(axis=0)[0]]
+    assert words.max() > 190
+    assert (words >= rgb(colour("figure-paper", "dark"))).all()
+
+
 def test_grey_pictures_are_data(plt, tmp_path):
     """灰度图的像素是数据，深色版里不变；彩色的色图随字一起对调明暗。"""
     for cmap, changes in (("gray", False), ("Blues", True)):
