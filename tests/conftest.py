@@ -27,14 +27,19 @@ FLAGS = [
 ]
 
 
-#: 用到这些夹具的测试要另外构建网站或打包数据，都算慢的。
+pytest_plugins = ["reader_machine"]
+
+#: 用到这些夹具的测试要另外构建网站或打包数据，都算慢的；tests/failures 里的也是。
 SLOW_FIXTURES = {"tiny", "broken", "good", "addressed", "archive"}
+#: 最久的几个文件先跑，两个进程才差不多同时跑完。
+FIRST = ["test_training.py", "test_downloads.py", "test_same_bytes.py"]
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if SLOW_FIXTURES & set(item.fixturenames):
+        if "failures" in item.path.parts or SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")

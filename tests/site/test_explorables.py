@@ -300,6 +300,7 @@ def drive(page, figure, name):
     return output.inner_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_works_on_a_phone_and_from_a_folder(browser, server, site, name, scheme):
@@ -473,6 +474,7 @@ def test_every_guess_is_covered_and_its_own_answer(page, server, site, tutorials
             assert page.evaluate("([o]) => guess.same(o, o)", [text]), (name, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_guess_by_keyboard(browser, server, site, scheme):
     """写答案、回车、揭开：不跳，不记分；答错也说清楚；可以直接看；axe 没有发现。"""

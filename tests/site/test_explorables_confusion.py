@@ -74,6 +74,7 @@ def test_shares_are_those_of_numpy(browser, folder, data):
     assert not problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_keyboard_alone_over_http_and_from_a_folder(browser, folder, data, run, theme, width):

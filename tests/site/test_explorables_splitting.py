@@ -107,6 +107,7 @@ def test_gradients_are_those_of_autograd(page, cases):
         assert gradients["whole"] == pytest.approx(gradient(list(range(n))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_keyboard_alone_over_http_and_from_a_folder(browser, folder, theme, width):

@@ -62,6 +62,7 @@ def test_axe_finds_nothing(browser, server, tutorials, scheme):
     assert not findings, "\n".join(findings)
 
 
+@pytest.mark.slow
 def test_every_page_loads_clean(page, server, tutorials):
     """没有控制台错误、失败的请求、离站的请求（由 page 夹具检查），两种配色都打开过。"""
     for name in all_pages(tutorials):
@@ -367,6 +368,7 @@ MEMORIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_odd_memory_and_odd_addresses_break_nothing(browser, server, memory):
     """配色、读过的标记、搜索、复制、抽屉都照样能用；网址里的 # 写坏了也一样。"""

@@ -361,6 +361,7 @@ def test_missing_index_is_said_plainly(browser, server):
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_dialog_is_accessible_and_fits_a_phone(browser, server, scheme):
     """axe-core 在打开的对话框和有结果的搜索页里没有发现；390 像素宽不横向滚动。"""
