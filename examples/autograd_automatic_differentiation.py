@@ -158,8 +158,7 @@ def draw_graph(ax, result, labels, result_name, shrink=16):
     for node, (x, y) in place.items():
         tensor = tensors.get(node, getattr(node, "variable", None))
         leaf = tensor.is_leaf
-        box = {"boxstyle": "round", "fc": "C1" if leaf else "0.85", "ec": "none"}
-        box["alpha"] = 0.35 if leaf else 1
+        box = {"boxstyle": "round,pad=0.35", "fc": "white", "ec": "C1" if leaf else "C2", "lw": 1.2}
         ax.text(x, y, labels[tensor], ha="center", va="center", fontsize=12, bbox=box, zorder=4)
         above = [child for child, _ in node.next_functions]
         for i, child in enumerate(above):
@@ -503,7 +502,7 @@ assert not torch.ones(2, requires_grad=True).to(torch.float64).is_leaf
 # **解决办法**：先算好，最后用 ``requires_grad_()`` 把标记 ``requires_grad`` 原地改成 ``True``。
 # 如果要的确实是中间结果的梯度，用前面的 ``retain_grad()``。
 
-w = (torch.ones(2) * 0.01).requires_grad_()  # ←
+w = (torch.ones(2) * 0.01).requires_grad_()  # ← 最后才打开
 (w**2).sum().backward()
 print(f"{w.is_leaf = }, {w.grad = }")
 
@@ -597,7 +596,7 @@ for together in (False, True):
 
 x = torch.ones(2, 2, requires_grad=True)
 out = (3 * (x + 2) ** 2).mean()
-out.backward(retain_graph=True)  # ←
+out.backward(retain_graph=True)  # ← 留着图
 out.backward()
 print(x.grad)
 # sphinx_gallery_start_ignore
@@ -634,7 +633,7 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # 让一部分运算不被记录
 # --------------------
 #
-# 评估模型、用模型作预测，或者更新参数时，一般都不需要对做的运算再求导，这时还建计算图，只是白费内存和时间。
+# 评估模型、用模型作预测，或者更新参数时，一般都不需要求导，这时还建计算图，只是白费内存和时间。
 # 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
@@ -656,7 +655,6 @@ with torch.no_grad():
 
 # %%
 # ``x`` 自己的标记没有变，变的是块内运算的结果；出了这个块，一切照旧。
-# 在块内取视图（例如 ``x[:2]``）有些特别：``requires_grad`` 仍与 ``x`` 相同，但取视图这一步没有被记录，从视图往回求导，到不了 ``x``。
 
 # %%
 # 常见错误：直接原地修改叶张量
@@ -672,7 +670,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：需要梯度的叶张量是计算图的起点，如果允许被记录的原地运算改动 ``w``，``w`` 就成了运算的结果，不再是起点。
+# **原因**：需要梯度的叶张量是计算图的起点，假如能用会被记录的原地运算改动 ``w``，``w`` 就成了运算的结果，不再是起点。
 #
 # **解决办法**：更新参数这一步本来就不该被记录，所以放进 ``torch.no_grad()``。
 # 原地运算没有新建张量，``w`` 沿用自己的标记，仍是需要梯度的叶张量。
@@ -738,7 +736,7 @@ except RuntimeError as error:
     print(f"{type(error).__name__}: {str(error).split(' Hint')[0]}")
 
 # %%
-# **原因**：PyTorch 给普通的张量记着一个“版本号”，每用 PyTorch 的原地运算改动一次数值，版本号就增加。
+# **原因**：PyTorch 给普通的张量记着一个“版本号”，每用 PyTorch 的原地运算改动一次数值，版本号一般就增加。
 # 视图和 ``detach()`` 的结果与原张量共用一个版本号。
 # 错误信息里的两个版本号不同，说明值存下之后又做过原地运算，所以 PyTorch 不肯再用这些值求梯度，直接报错。
 #
@@ -760,7 +758,7 @@ assert base_._version == base_[1:].detach()._version == 3
 # sphinx_gallery_end_ignore
 
 # %%
-# **解决办法**：要改动 ``detach()`` 的结果，或者改动由此得到的数组，就先用 ``clone()`` 复制一份，复制的与 ``e`` 不共享内存。
+# **解决办法**：要改动 ``detach()`` 的结果，或者改动由此得到的数组，就先用 ``clone()`` 复制一份，复制出来的那一份与 ``e`` 不共享内存。
 # 只是当场读一读，不必复制；要留着以后用，也要复制，因为 ``e`` 被原地修改时，共享内存的数组也跟着变。
 
 a.grad = None
@@ -796,9 +794,9 @@ except RuntimeError as error:
 # **原因**：计算图里没有一条路从参数通到损失，可能是在 ``no_grad`` 里做了前向传播，也可能是中途用了 ``detach()``、``item()``、NumPy 或不可微的运算，还可能是没有一个参数的 ``requires_grad`` 是 ``True``。
 #
 # 更难发现的是只断了一部分。
-# 例如损失是两项之和，只有第二项用了 ``detach()``，这时不会报错，而只在第二项里用到的参数得不到新的梯度。
+# 例如损失是两项之和，只有第二项用了 ``detach()``，这时不会报错，但只在第二项里用到的参数就得不到新的梯度。
 #
-# **解决办法**：沿着前向传播的顺序逐个检查 ``requires_grad``，找到从 ``True`` 变成 ``False`` 的那一步。
+# **解决办法**：沿着前向传播的顺序逐个检查 ``requires_grad``，一般能找到从 ``True`` 变成 ``False`` 的那一步。
 # 这里把前向传播移出 ``no_grad`` 即可。
 
 loss = (w**2).sum()
@@ -815,7 +813,6 @@ assert one_.grad.item() == 2 and two_.grad is None
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
 # 旧代码里常见的 ``.data`` 也给出一个共享内存、不被跟踪的张量，但 ``.data`` 的结果有自己的版本号，改动了也不会被发现。
-# 另外，在 ``inference_mode`` 里新建的张量没有版本号。
 # 同样的错误，这次没有任何提示，梯度却是错的。
 
 a.grad = None
@@ -829,12 +826,16 @@ assert torch.equal(a.grad, torch.zeros(3)) and e._version == 0 and e.data._versi
 # sphinx_gallery_end_ignore
 
 # %%
+# 在 ``inference_mode`` 里新建的张量没有版本号。
+# 还有一种没有提示的情形：在 ``no_grad`` 的块内取视图（例如 ``x[:2]``），``requires_grad`` 仍与 ``x`` 相同，但取视图这一步没有被记录，从视图往回求导，到不了 ``x``。
+
+# %%
 # .. admonition:: 2018 年的写法
 #    :class: legacy
 #
 #    当时的教程在循环条件里写 ``y.data.norm()``，更新参数时写 ``w.data.sub_(...)``。
 #    现在前者写 ``y.detach().norm()``，后者放进 ``torch.no_grad()``。
-#    这样写，如果用 PyTorch 的运算改动了反向传播还要用的值，PyTorch 能发现并报错，而不是悄悄算错。
+#    这样写，如果用 PyTorch 的运算改动了反向传播还要用的值，PyTorch 一般能发现并报错，而不是悄悄算错；例外是写了 ``fused=True`` 的优化器，它更新参数时版本号不变。
 
 # %%
 # 实验：学习率与 ``zero_grad()``
@@ -892,7 +893,7 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 # 学习率乘以梯度，就是这一步走多远。
 # 学习率太小，走了 99 步，直线还没到；学习率合适，斜率和截距就接近 2 和 1。
 # 损失随截距的变化像一个山谷，最低处叫谷底；学习率太大，截距每一步都越过谷底，落到对面更远的地方，损失于是迅速增大。
-# 这里的输入左右对称，截距的误差在斜率的梯度里正负抵消，所以斜率没有跟着发散，只被舍入误差带偏了一点。
+# 斜率没有跟着发散，因为它的梯度是误差乘以输入、求平均、再乘以 2，而这里的输入左右对称，截距带来的误差在平均时正负抵消了，只剩一点舍入误差。
 # 下图上半部分是学习率 0.1 时，直线在训练中怎样移动，下半部分是三种学习率的损失。
 # 在本站的网页上，可以换学习率，也可以试下面要讲的忘记清零和动量，逐步看直线怎样移动。
 
@@ -1198,7 +1199,7 @@ for scale in (1.0, 10.0, 100.0):
 # 选读：``autograd.grad`` 与高阶导数
 # ------------------------------------
 #
-# ``torch.autograd.grad`` 也做一次反向传播，但把梯度作为返回值交给你，不写进 ``grad``，因此也不累积。
+# ``torch.autograd.grad`` 也做一次反向传播，但把梯度作为返回值交给你，不写进叶张量的 ``grad``，因此也不累积。
 # 写上 ``create_graph=True``，求导的过程本身也被记录，如果得到的梯度仍然依赖 ``x``，一般就可以再求一次导。
 # 返回的是元组，所以左边写成 ``(first,)``，取出里面的那一个梯度。
 
@@ -1381,7 +1382,7 @@ square.grad_fn.register_hook(
 #   一次 ``backward()`` 之内，各条路径的梯度先求和；几次 ``backward()`` 之间，梯度加进 ``grad``，所以每一步都要清零。
 # - 图里的中间值释放以后，同一张图不能再走第二次；通常的办法是重新做前向传播。
 # - ``no_grad`` 和 ``inference_mode`` 让一段代码不被记录，``detach()`` 返回共享内存的新张量；要改动 ``detach()`` 的结果，先 ``clone()``。
-# - 不用动量时，学习率乘以梯度就是一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
+# - 按 ``SGD`` 的默认设置，学习率乘以梯度就是一步走多远；忘记 ``zero_grad()`` 不会报错，损失却可能振荡，也可能发散。
 
 # %%
 # 选读：用几行代码把全程再走一遍

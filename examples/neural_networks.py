@@ -123,9 +123,9 @@ print((window * kernel).sum().item())
 # 前两行各得 1，第三行的 -1 和 1 抵消了。
 # 也就是说，这个卷积核算的是窗口的右边一列比左边一列亮多少：左暗右亮得正数，左亮右暗得负数，两边一样亮得 0。
 #
-# ``nn.Conv2d`` 在每一处都做同样的事，三个数依次是输入的通道数、输出的通道数和卷积核的边长。
-# 这一层的权重有四维，依次是（输出通道，输入通道，核高，核宽），这里是 ``(1, 1, 3, 3)``；暂时不要偏置（bias）。
-# 用 ``copy_`` 把权重改写成上面的卷积核，3×3 按广播的规则扩成四维；权重是需要梯度的叶张量，所以要在 ``no_grad`` 里改。
+# ``nn.Conv2d`` 在每一处都做同样的事。
+# ``nn.Conv2d(1, 1, 3)`` 里的三个数依次是输入的通道数、输出的通道数和卷积核的边长，所以权重的形状是 ``(1, 1, 3, 3)``，依次是（输出通道，输入通道，核高，核宽）；暂时不要偏置（bias）。
+# 下面用 ``copy_`` 把权重改写成上面的卷积核；权重是需要梯度的叶张量，所以要在 ``no_grad`` 里改。
 # 窗口左上角的格子是 ``(14, 17)``，输出就在同样的下标处，与手算的结果是同一个数。
 
 conv = nn.Conv2d(1, 1, 3, bias=False)
@@ -1092,14 +1092,14 @@ assert _net.conv1.bias.grad.abs().sum() == 0
 # 更新参数
 # --------
 #
-# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，步子是学习率:math:`\eta` 与梯度的积。
+# 最简单的更新规则是随机梯度下降（stochastic gradient descent，SGD）：沿梯度的反方向走一小步，这一步的大小是学习率 :math:`\eta` 乘以梯度。
 # 说“随机”，是因为实际训练时，每一步的梯度只由随机取出的一小批样本算得。
 #
 # .. math::
 #
 #    w \leftarrow w - \eta \frac{\partial L}{\partial w}
 #
-# 更新本身通常不应当被 autograd 记录，所以放在 ``torch.no_grad()`` 里。
+# 更新这一步通常不该让 autograd 记下来，所以放在 ``torch.no_grad()`` 里。
 # 更新前先复制一份网络，留作比较。
 
 import copy
@@ -1188,14 +1188,13 @@ assert len(list(twin.parameters())) == 10
 # 如果接连几步的梯度方向一致，:math:`v` 就大过单独一步的梯度，走得更快；如果方向来回变，就抵消一部分。
 # Adam 除了用到动量，还按参数里每个数近来梯度的大小，分别调节步子。
 #
-# 换成动量或 Adam，只要换掉创建优化器的那一行。
-# 下面三次训练从同一份参数出发。
-# ``train`` 每次先复制一份 ``net``，优化器要用新复制的参数来创建，所以传给 ``train`` 的是一个创建优化器的函数。
+# 换成动量或 Adam，只要换掉创建优化器的那一行，训练循环不变。
+# 下面三次训练从同一份参数出发，所以函数 ``train`` 每次先复制一份 ``net``；优化器要用复制出的参数来创建，因此三种优化器都写成函数交给 ``train``。
 
 
 def train(make_optimizer):
     model = copy.deepcopy(net)
-    optimizer = make_optimizer(model.parameters())  # ←
+    optimizer = make_optimizer(model.parameters())
     losses = []
     for _ in range(60):
         optimizer.zero_grad()

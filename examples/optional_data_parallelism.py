@@ -203,7 +203,7 @@ def shares(n_samples, n_processes, epoch=0, **options):
     result = []
     for rank in range(n_processes):
         sampler = DistributedSampler(range(n_samples), n_processes, rank, **options)
-        sampler.set_epoch(epoch)  # ←
+        sampler.set_epoch(epoch)  # ← 换一种次序
         result.append(list(sampler))
     return result
 

@@ -152,7 +152,6 @@ np.testing.assert_allclose(moments, expected, atol=1e-5)
 # 后面会换成更大的批量来比较。
 # 数据加载器（data loader）负责取出图片并拼成批，``shuffle=True`` 表示每轮都重新打乱顺序。
 # ``train=False`` 取的是测试集（test set），测试集不参加训练，只用来检验，所以不必打乱。
-# 如果要用 ``num_workers`` 让几个进程一起取图片，请先看 :doc:`《常见错误索引》 </common_errors>`。
 
 from torch.utils.data import DataLoader
 
@@ -338,7 +337,7 @@ start = time.process_time()
 losses = []
 for epoch in (1, 2):
     for step, (inputs, labels) in enumerate(train_loader, start=1):
-        optimizer.zero_grad()  # ←
+        optimizer.zero_grad()  # ← 先清零
         outputs = net(inputs)
         loss = criterion(outputs, labels)
         loss.backward()
@@ -389,9 +388,9 @@ assert np.mean(losses[12500:18500]) > np.mean(losses[18500:])
 # 损失下降只说明网络越来越适应训练集，学到的东西能不能用在新图片上，要看测试集。
 # 推理（inference）时不需要梯度，所以放在 ``torch.no_grad()`` 之下。
 # 有些层在训练和推理时做法不同，例如随机失活（dropout）和批量归一化（batch normalization），``net.eval()`` 让这些层改用推理时的做法。
-# 这个网络没有这样的层，但养成习惯，换了网络就不会忘。
+# 这个网络没有这样的层，但最好每次都写，以后换了网络才不会漏掉。
 
-net.eval()  # ←
+net.eval()  # ← 评估模式
 images, labels = next(iter(test_loader))
 with torch.no_grad():
     logits = net(images)
@@ -412,7 +411,7 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 # 数据集给出的类别叫真实标签（ground truth）。
 # 网络直接输出的得分也叫 logits（未归一化的得分），可正可负，加起来一般也不是 1，经过 softmax 才变成概率。
 # 得分最高的类别，概率也最高，所以只求预测的类别时用不着 softmax。
-# 在本站的网页上，可以换成别的图片，看网络给出的十个概率。
+# 在本站的网页上，可以换成别的图片，看网络给出的十个概率；那里的 ``better_net`` 是本页后面训练的更好的网络。
 
 # %%
 
@@ -442,7 +441,7 @@ plt.show()
 # 只看 4 张，对了几张都可能是碰巧。
 # 准确率（accuracy）是预测正确的图片所占的比例，要在全部 1 万张测试图片上算。
 # 下面的函数收集得分和标签；``device`` 是网络所在的设备（device），正文都用默认的 CPU。
-# 推理时批量可以取大一些，通常算得更快；对这个网络，除去舍入误差，每张图片的得分与同一批的其他图片无关。
+# 推理时批量可以取大一些，通常算得更快；对这个网络，批量取多大不影响得分，只会有舍入误差。
 
 
 def collect(model, loader, device="cpu"):
@@ -561,7 +560,7 @@ with torch.no_grad():
 # 读懂结果
 # --------
 #
-# 一个总的准确率掩盖了很多差别，下面从四个方面来看。
+# 只看总的准确率，看不出各类之间的差别，下面从四个方面来看。
 
 # %%
 # 每一类的准确率
@@ -832,7 +831,7 @@ fig.suptitle("只用 3000 张训练：过拟合")
 plt.show()
 
 # %%
-# 两条曲线越分越开，这就是过拟合，因为网络越来越适应这 3000 张图片，验证准确率却不再提高。
+# 网络越来越适应这 3000 张图片，验证准确率却不再提高，两条曲线越分越开，这就是过拟合。
 # 保留验证准确率最高的一轮，是常用的做法；如果连续几轮没有提高就不再训练，叫提前停止（early stopping）。
 # 这一轮正是因为验证准确率最高才选中的，所以这个数往往略微偏高，最后要用测试集来报告结果。
 
@@ -850,8 +849,7 @@ plt.show()
 # * **数据增强（data augmentation）**：每张图片以一半的概率左右翻转，每批再随机移动至多 1 个像素；左右翻转的汽车还是汽车，每轮看到的图片略有不同，就不容易过拟合。
 #
 # 如果任务是认字，左右翻转就不合适了，所以增强要根据任务来选。
-# ``OneCycleLR`` 会改写优化器的学习率，写在 ``SGD`` 里的 ``lr`` 不起作用；每更新一次参数调用一次 ``scheduler.step()``，所以 ``total_steps`` 是全部的步数；``cycle_momentum=False`` 让动量保持 0.9 不变。
-# ``v2.RandomCrop`` 先在四周补一圈 0，再从随机的位置裁出原来的大小，一批图片的位置相同；``torch.where`` 逐张决定翻转，``flip`` 为 ``True`` 的取翻转的，其余取原来的。
+# ``v2.RandomCrop`` 先在四周补一圈 0，再从随机的位置裁出原来的大小，一批图片的位置相同；``torch.where`` 逐张决定翻转，``flip`` 里为 ``True`` 的取翻转的，其余取原来的。
 
 crop = v2.RandomCrop(32, padding=1)
 
@@ -863,6 +861,8 @@ def augment(batch):
 
 # %%
 # 训练 8 轮；学习率到最后才降下来，所以用最后一轮的网络，不再挑选。
+# ``OneCycleLR`` 是学习率调度器（scheduler），由它改写优化器的学习率，写在 ``SGD`` 里的 ``lr`` 不起作用。
+# ``train_epoch`` 里每更新一次参数就调用一次 ``scheduler.step()``，所以 ``total_steps`` 是全部的步数；``cycle_momentum=False`` 让动量保持 0.9 不变。
 
 torch.manual_seed(0)
 start = time.process_time()
@@ -1212,7 +1212,7 @@ assert total.item() / len(loader) < 2.31
 # * ``num_workers``：大于 0 时由另外的进程提前准备好后面的批，适合转换费时的数据；在 Windows、macOS 上，以及从 Python 3.14 起的 Linux 上，这些进程会重新导入你的脚本，所以训练代码要放在 ``if __name__ == "__main__":`` 之下，否则会报错，见 :doc:`《常见错误索引》 </common_errors>`。
 #
 # 为什么先要用 ``is_available()`` 判断？
-# 因为 ``current_accelerator()`` 默认说的是安装包支持哪种加速器，例如支持 CUDA 的安装包在没有 GPU 的机器上也返回 ``cuda``，一用就报错；只支持 CPU 的安装包则返回 ``None``。
+# 因为 ``current_accelerator()`` 默认返回的是安装包支持的加速器，例如支持 CUDA 的安装包在没有 GPU 的机器上也返回 ``cuda``，一用就报错；只支持 CPU 的安装包则返回 ``None``。
 # 加上 ``check_available=True``，没有可用的加速器时就返回 ``None``。
 
 print(f"{torch.accelerator.is_available() = }")

@@ -128,7 +128,7 @@ for name, tensor in examples.items():
     print(f"{name:<10}  {str(tuple(tensor.shape)):<6}  {tensor.dtype}")
 
 # %%
-# 列表里如果全是同一种 NumPy 的数，而且 PyTorch 也有这种类型，就沿用这种类型，例如 ``np.float64`` 得到的是 ``float64``：
+# 列表里如果全是同一种 NumPy 的数，而且 PyTorch 也有这种类型，一般就沿用这种类型，例如 ``np.float64`` 得到的是 ``float64``：
 
 import numpy as np
 
@@ -163,7 +163,7 @@ except NotImplementedError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：``randn_like`` 沿用了原张量的 ``int64``，而正态分布没有整数的实现。
+# **原因**：``randn_like`` 沿用了原张量的 ``int64``，而 PyTorch 不能生成整数类型的正态随机数。
 #
 # **解决办法**：指定一种浮点类型。
 
@@ -232,7 +232,7 @@ assert returned is y and y.data_ptr() == address and torch.equal(y, total)
 # 按照 PyTorch 的约定，方法名以一个下划线为后缀（suffix）的，直接改动张量自己，例如 ``fill_``、``copy_`` 和 ``zero_``。
 # 因此在 Notebook 里，``y.add_(x)`` 每运行一次，``y`` 就再加一次 ``x``。
 #
-# 反过来，给元素赋值和 ``a += 1`` 没有这个后缀，也是原地的。
+# 没有这个后缀的也可能是原地的，例如给元素赋值和 ``a += 1``。
 # 下面的 ``alias`` 是同一个张量的另一个名字。
 #
 # **先猜一猜**：打印出的列表是什么？
@@ -256,7 +256,7 @@ assert alias.tolist() == [5, 1, 1] and a.tolist() == [6, 2, 2]
 # %%
 # 原地运算省下一块内存，但有三样代价，拿不准时就不要用。
 #
-# * 凡是用到这块内存的名字，都会看到改动。
+# * 凡是用到这块内存的变量，值都跟着变。
 # * 按元素的原地运算，结果只能保持原来的形状和数据类型。
 # * 自动微分需要的旧值可能被覆盖，那时求导一般会报错，见:doc:`《自动微分》 <autograd_automatic_differentiation>`。
 
@@ -303,7 +303,7 @@ for wrong in (lambda: counts.div_(2), lambda: torch.zeros(3).add_(torch.ones(3, 
 # sphinx_gallery_end_ignore
 
 # %%
-# 给元素赋值也是原地的，却不检查数据类型：小数写进整数张量，只要放得下就不报错，只留下整数部分。
+# 用整数或切片给元素赋值也是原地的，却不检查数据类型：小数写进整数张量，只要放得下就不报错，只留下整数部分。
 
 counts[0] = 1.9
 print(f"{counts = }")
@@ -342,7 +342,7 @@ for one, other in ((torch.ones(2, dtype=i), torch.ones(2, dtype=j)) for i in kin
 
 # %%
 # 图片的像素常存成 ``uint8``，这种类型只能放 0 到 255。
-# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``；相加的结果超过 255 也不报错，256 变成 0，往后依次类推。
+# 下面的 100 是 Python 的整数，类别不比 ``uint8`` 高，所以结果仍是 ``uint8``；相加的结果超过 255 也不报错，256 变成 0，257 变成 1，依此类推。
 # 因此对像素做加减之前，先用方法 ``float`` 转换成 ``float32``。
 # 名字容易混：PyTorch 的 ``float`` 指 32 位浮点数，``double`` 指 64 位，而 Python 自己的 ``float`` 是 64 位。
 
@@ -361,7 +361,7 @@ assert (pixels + 156)[0] == 0 and (pixels + 56)[2] == 0 and (pixels - 101)[0] ==
 # 类别优先于位数，所以 ``int64`` 加 ``float16`` 得到的是只有 16 位的 ``float16``。
 # 两种 16 位浮点数 ``float16`` 与 ``bfloat16`` 谁也容不下谁，结果是 ``float32``；``complex64`` 的实部只有 32 位，与维数不为零的 ``float64`` 张量相加，就变成 ``complex128``。
 # 除法和比较另有规定，整数用 ``/`` 相除得到浮点数，比较的结果是布尔。
-# ``uint16`` 这样的少数类型与别的整数类型之间没有规定，会报错。
+# ``uint16`` 这样的少数类型与别的整数类型之间没有规定，双方都不是零维时会报错。
 
 half = torch.ones(2, dtype=torch.float16)
 print(f"{(integer + half).dtype = }")
@@ -384,7 +384,7 @@ assert (torch.ones(2, dtype=torch.complex64) + zero_dim).dtype is torch.complex6
 #
 # 索引（indexing）和切片（slicing）的写法与 NumPy 大体相同，各维之间用逗号隔开。
 # 写一个整数，这一维随之消失；写成 ``起点:终点``，就取出一段，不含终点；只写冒号，就全部取出；写成 ``::2``，就隔一个取一个。
-# 与 NumPy 不同的是，PyTorch 的切片只接收正的间隔，要颠倒顺序就用 ``flip``。
+# 与 NumPy 不同的是，PyTorch 切片的间隔只能是正数，要颠倒顺序就用 ``flip``。
 # 下面的数，十位是行号，个位是列号，便于辨认；程序里的编号则从 0 开始。
 
 grid = torch.tensor([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])
@@ -520,7 +520,7 @@ except ValueError as error:
     print(f"{type(error).__name__}: {error}")
 
 # %%
-# **原因**：PyTorch 的切片只接收正的间隔。
+# **原因**：PyTorch 切片的间隔只能是正数。
 #
 # **解决办法**：用 ``flip`` 指定要颠倒的维，得到的是复制出来的张量，不是视图。
 
@@ -650,7 +650,7 @@ for dim in (0, 1, 2, -1, -2, -3):
 # 求平均值的 ``mean`` 和求标准差的 ``std`` 也有 ``dim`` 与 ``keepdim``，不过直接用于整数张量会报错，要先转换成浮点数。
 # ``argmax`` 给出最大值的下标，也这样用 ``dim``，后面的教程用这个方法找出得分最高的类别。
 
-print(f"{table.sum(dim=1, keepdim=True).shape = }")  # ←
+print(f"{table.sum(dim=1, keepdim=True).shape = }")
 print(f"{table.float().mean(dim=1) = }")
 print(f"{table.argmax(dim=1) = }")
 # sphinx_gallery_start_ignore
@@ -747,7 +747,7 @@ assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 # sphinx_gallery_end_ignore
 
 # %%
-# 下图最上面的一条是存储，格中的数恰好等于它所在的位置，粗框标出切片用到的位置。
+# 下图里有一条是存储，格中的数恰好等于它所在的位置；描了边的位置，在印出的图里是切片用到的，在网页上是选中的张量用到的。
 # 在本站的网页上，这幅图可以操作：选择转置、切片等操作，再选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
 
 # 画图（strides）：看颜色，转置之后原来的一行成了一列，而上面那一条存储没有变。
@@ -844,7 +844,7 @@ except RuntimeError as error:
 # %%
 # **原因**：``view`` 只换元数据，不动数据；而逐行读 ``transposed`` 时，相邻两数的间隔忽大忽小，用一个固定的步幅读不出这一串数。
 #
-# **解决办法**：改用 ``reshape``，能得到视图就返回视图，不能时才复制出一份新数据，所以不要原地改动返回的张量。
+# **解决办法**：改用 ``reshape``，能得到视图就返回视图，不能时才复制出一份新数据；是哪一种事先不一定知道，所以不要原地改动返回的张量。
 # 也可以先用 ``contiguous`` 得到一份连续的数据，再用 ``view``。
 
 shared = base.reshape(12)
@@ -1125,7 +1125,7 @@ assert type(torch.tensor(1).item()) is int and type(torch.tensor([[True]]).item(
 # %%
 # GPU 上的运算一般是先排队，程序不等结果就往下走；``item`` 要把数取回来，只能等排在前面的运算都做完，所以在循环里频繁调用会拖慢程序。
 #
-# 张量有多个元素时，先聚合成一个数，或者取其中一个，再用 ``item``；想要全部的数，用 ``tolist``。
+# 张量有多个元素时，先求平均或求和，变成一个数，或者取其中一个，再用 ``item``；想要全部的数，用 ``tolist``。
 
 scores = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
 print(f"{scores.mean().item() = }")
@@ -1290,7 +1290,7 @@ print(f"{bfloat.float().numpy() = }")
 # 常见错误：对正在记录求导过程的张量用 ``numpy``
 # ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 #
-# **现象**：对 ``requires_grad`` 为 ``True`` 的张量（下一页才讲）用 ``numpy``，程序报错。
+# **现象**：对 ``requires_grad`` 为 ``True`` 的张量（下一页才讲）用 ``numpy``，程序一般会报错。
 
 tracked = torch.ones(2, requires_grad=True)
 try:
@@ -1388,7 +1388,7 @@ except (RuntimeError, AssertionError) as error:
 # **原因**：直接调用 ``current_accelerator``，问的是“这份 PyTorch 是为哪种加速器编译的”，不问这台机器上有没有；只含 CPU 的安装包不是为加速器编译的，就给出 ``None``。
 # 报错的文字因机器而异，例如带 CUDA 的安装包找不到驱动时，说 ``Found no NVIDIA driver``；不含 CUDA 的安装包，例如 Windows 上直接用 pip 装的，说 ``Torch not compiled with CUDA enabled``，要用英伟达的 GPU 就得换安装包。
 #
-# **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``，连同这台机器一起检查，没有可用的加速器就得到 ``None``。
+# **解决办法**：像前面那样先看 ``is_available``，或者指定 ``check_available=True``（2.7 起），连同这台机器一起检查，没有可用的加速器就得到 ``None``。
 
 checked = torch.accelerator.current_accelerator(check_available=True)
 print(f"{checked = }")

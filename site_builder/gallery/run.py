@@ -44,7 +44,12 @@ def execute(app: Sphinx) -> None:
             wanted.sort(key=lambda name: name not in config.execute_first)
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 try:
-                    found = list(pool.map(lambda name: _run(app, name, sources, keys[name], around), wanted))
+                    first = set(wanted) & set(config.execute_first)
+                    found = list(
+                        pool.map(
+                            lambda name: _run(app, name, sources, keys[name], around, bool(first - {name})), wanted
+                        )
+                    )
                 except BaseException:  # 被打断：不等示例跑完
                     pool.shutdown(wait=False, cancel_futures=True)
                     end_all()
@@ -73,8 +78,11 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _run(app: Sphinx, name: str, sources: Path, key: str, around: str) -> list[tuple[int, str]]:
-    """在新的进程里执行一个示例，存下结果；返回 [(行号, 问题), ...]，没有问题就是空的。"""
+def _run(app: Sphinx, name: str, sources: Path, key: str, around: str, aside: bool) -> list[tuple[int, str]]:
+    """在新的进程里执行一个示例，存下结果；返回 [(行号, 问题), ...]，没有问题就是空的。
+
+    `aside` 为真时让出一个核，给最慢的那个示例。
+    """
     with tempfile.TemporaryDirectory(prefix="site-builder-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch).resolve()
         (folder / "examples").mkdir()
@@ -86,6 +94,7 @@ def _run(app: Sphinx, name: str, sources: Path, key: str, around: str) -> list[t
             "gallery_conf": _plain(app.config.sphinx_gallery_conf),
             "seconds": app.config.example_seconds,
             "hands_out": app.config.hands_out.get(name, {}),
+            "aside": aside,
         }
         (folder / "request.pickle").write_bytes(pickle.dumps(request))
         with open(folder / "log", "w", encoding="utf-8", errors="replace") as output:

@@ -389,7 +389,7 @@ def test_the_caption_is_of_what_is_shown(page, server):
     expect(caption).to_have_text(re.compile("每个箭头旁"), use_inner_text=True)
     expect(caption).not_to_have_text(re.compile("线的左边"), use_inner_text=True)
     figure.get_by_role("button", name="回到可操作的图").click()
-    expect(figure.locator("output.said")).to_contain_text("第 0 步")
+    expect(figure.locator("output.said")).to_contain_text("第 11 步")
 
 
 def test_nothing_drawn_is_cut_off(page, server):
@@ -397,6 +397,7 @@ def test_nothing_drawn_is_cut_off(page, server):
     figure = wake(page, server, "backward")
     over = """f => { const edge = f.querySelector('svg').getBoundingClientRect();
         return [...f.querySelectorAll('svg text')].filter(t => t.getBoundingClientRect().right > edge.right).map(t => t.textContent) }"""
+    figure.get_by_label("走到第几步").fill("0")
     for _ in range(2):
         assert figure.evaluate(over) == []
         figure.get_by_role("button", name="下一步").click()

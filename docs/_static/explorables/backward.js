@@ -160,7 +160,7 @@
       { name: "b", label: "偏置", kind: "range", min: -4, max: 4, step: 0.5, value: 1 },
       { name: "second", label: "第二遍", kind: "select", wide: true, value: "", options: [["", "不做"], ["full", "再前向，再 backward()"], ["direct", "不前向，直接再 backward()"]] },
       { name: "zero", label: "第二遍之前 zero_grad()", kind: "check", wide: true, value: false },
-      { name: "step", label: "走到第几步", kind: "range", wide: true, min: 0, max: 11, value: 0 },
+      { name: "step", label: "走到第几步", kind: "range", wide: true, min: 0, max: 11, value: 11 },
       { name: "back", label: "上一步", kind: "button", press: (values, ui) => ui.change({ step: values.step - 1 }) },
       { name: "next", label: "下一步", kind: "button", press: (values, ui) => ui.change({ step: values.step + 1 }) },
     ],
@@ -172,14 +172,15 @@
       ui.show("zero", values.second !== "");
       const most = trace(graph, leavesOf(graph, values), values.second, values.zero).length - 1;
       ui.limit("step", most);
-      if (changed === "graph") ui.set({ step: 0 });
+      if (changed === "graph") ui.set({ step: most });
     },
     draw(values, ui) {
       const graph = GRAPHS[values.graph];
       const states = trace(graph, leavesOf(graph, values), values.second, values.zero);
       const state = states[Math.min(values.step, states.length - 1)];
       ui.stage.replaceChildren(draw(graph, state), ...(state.error ? [ui.h("p", { class: "wrong" }, `RuntimeError: ${state.error}`)] : []));
-      ui.say(`第 ${values.step} 步，共 ${states.length - 1} 步。${state.text}`);
+      const whole = values.step === states.length - 1 && !state.error ? "拖回第 0 步，可以一步一步看。" : "";
+      ui.say(`第 ${values.step} 步，共 ${states.length - 1} 步。${state.text}${whole}`);
     },
   }, { forward, backward, message: AGAIN });
 
