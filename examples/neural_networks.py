@@ -929,7 +929,7 @@ assert kinds == ["AccumulateGrad", "ReluBackward0", "TBackward0"]
 # sphinx_gallery_end_ignore
 
 # %%
-# 在这个网络里，线性层的节点有三个来源：``[0][0]`` 是偏置，``[1][0]`` 是输入，来自上一个 ReLU，``[2][0]`` 是转置后的权重。
+# ``fc3`` 的节点有三个来源：``[0][0]`` 是偏置，``[1][0]`` 是输入，来自上一个 ReLU，``[2][0]`` 是转置后的权重。
 # ``AccumulateGrad`` 是叶节点（leaf node），把梯度累积到自己的参数上，``variable`` 就是那个参数。
 
 bias_node = linear.next_functions[0][0]
@@ -1278,7 +1278,7 @@ assert (batch_target < 0).any()
 
 # %%
 # 这个循环适用于前面的三种更新规则，也适用于 ``torch.optim`` 里多数别的规则。
-# 例外是 ``optim.LBFGS``，因为一步要多次计算损失，循环得另写。
+# ``optim.LBFGS`` 就不行，因为一步要多次计算损失，循环得另写。
 #
 # .. admonition:: 2018 年的写法
 #    :class: legacy

@@ -553,7 +553,7 @@ with torch.no_grad():
 # sphinx_gallery_end_ignore
 
 # %%
-# ``weights_only=True`` 表示只允许加载张量、字典、数字一类的数据，从 PyTorch 2.6 起这也是默认值。
+# ``weights_only=True`` 表示只允许加载张量、字典、Python 的数一类的数据（NumPy 的数和数组不行），从 PyTorch 2.6 起这也是默认值。
 # 如果文件里的张量原来在 GPU 上，而本机没有 GPU，加载时要写成 ``torch.load(path, map_location="cpu", weights_only=True)``。
 
 # %%
@@ -1208,7 +1208,7 @@ assert total.item() / len(loader) < 2.31
 # 网络和批量都大的时候，下面三项常常有用。
 #
 # * ``torch.autocast``：让前向传播里适合的运算自动改用 float16 或 bfloat16，在支持的硬件上通常更快，也更省内存；用 float16 训练时还要配合 ``torch.amp.GradScaler``，以免很小的梯度变成 0。
-# * ``pin_memory=True``：用 CUDA 时，让数据加载器把每批数据放进锁页内存（不会被换到磁盘上的内存），再用 ``.to(device, non_blocking=True)`` 传送，传送就可以与计算同时进行。
+# * ``pin_memory=True``：用 CUDA 时，让数据加载器把每批数据放进锁页内存（不会被换到磁盘上的内存），再用 ``.to(device, non_blocking=True)`` 传送，CPU 就不必等传送完成。
 # * ``num_workers``：大于 0 时由另外的进程提前准备好后面的批，适合转换费时的数据；在 Windows、macOS 上，以及从 Python 3.14 起的 Linux 上，这些进程会重新导入你的脚本，所以训练代码要放在 ``if __name__ == "__main__":`` 之下，否则会报错，见 :doc:`《常见错误索引》 </common_errors>`。
 #
 # 为什么先要用 ``is_available()`` 判断？
@@ -1226,17 +1226,17 @@ assert (checked is None) == (not torch.accelerator.is_available())
 # %%
 # ``Module.to`` 与 ``Tensor.to`` 也不同：前者改动网络自己，返回的还是这个网络；后者不改动原来的张量，要把返回值赋给变量。
 # 用换数据类型来看最清楚。
-# 网络里不由优化器更新的状态叫缓冲区（buffer），例如批量归一化的均值，``Module.to`` 也会一并移动。
+# 用 ``register_buffer`` 注册的张量叫缓冲区（buffer），例如批量归一化的均值，``Module.to`` 也会一并移动；普通的张量属性不会。
 
 parameters = list(model.parameters())
-print(f"{model.to(torch.float64) is model}, {parameters[0].dtype}")
+print(f"{model.to(torch.float16) is model}, {parameters[0].dtype}")
 x = torch.ones(2)
-y = x.to(torch.float64)
+y = x.to(torch.float16)
 print(f"{y is x}, {x.dtype}, {y.dtype}")
 
 # sphinx_gallery_start_ignore
 assert all(p is q for p, q in zip(parameters, model.parameters()))
-assert parameters[0].dtype == torch.float64 and x.dtype == torch.float32 and x.to(torch.float32) is x
+assert parameters[0].dtype == torch.float16 and x.dtype == torch.float32 and x.to(torch.float32) is x
 # sphinx_gallery_end_ignore
 
 # %%
@@ -1305,7 +1305,7 @@ assert min(list(differences.values())[1:]) > 1e-3
 # 如果要逐位相等，还要注意下面几点。
 #
 # * 检查点最好在两轮之间保存；如果在一轮的中途保存，还要记下打乱的顺序和已经用到第几批。
-# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态。
+# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态，NumPy 的要存到另外的文件里，因为 ``weights_only=True`` 不加载。
 # * 随机失活和数据增强也用随机数，状态要取保存检查点那一刻的。
 # * 在加速器上，有些运算默认就不是每次都逐位相同，要用 ``torch.use_deterministic_algorithms(True)``。
 
