@@ -238,7 +238,7 @@ print([len(share) for share in shares(10, 3)])
 # 训练时这点重复通常无关紧要；评估时却会把同一个样本数两遍，所以下面的评估不用这个采样器。
 #
 # 下图为了便于看清，没有打乱。
-# 在本站的网页上，可以改变样本数和进程数，看每个进程拿到哪些样本、填充了几个，也可以与本页选读里的 ``DataParallel`` 比较，还可以改变桶的上限。
+# 在本站的网页上，可以改变样本数和进程数，也可以与本页选读里的 ``DataParallel`` 比较。
 
 # %%
 
@@ -272,7 +272,7 @@ plt.show()
 # 多个进程运行的是同一个文件，各进程靠 rank 知道自己该做什么。
 #
 # 第一个函数写文件。
-# 先写到另一个名字下，写完再用 ``os.replace`` 一次换上，所以进程在写到一半时被结束，旧的文件仍然完好（突然断电则不保证）。
+# 先写到另一个名字下，写完再用 ``os.replace`` 一次换上，所以进程在写到一半时被结束，旧的文件仍然完好。
 
 import os
 
@@ -376,7 +376,7 @@ def accuracy(net, images, labels, device):
 
 # %%
 # 下面这个小函数检查各进程的参数是否完全相同：把参数接成一个向量，用 ``all_gather`` 收集各进程的向量，再比较（参数里有 NaN 时，总是说不同）。
-# 这类通信要由每个进程按同样的次序调用，少一个，其余的通常就一直等到超时，也可能与后面的另一次通信错配，得到错的数，所以下面的主函数只让打印限于 rank 0。
+# 这类通信要由每个进程按同样的次序调用，少一个，其余的可能一直等到超时，也可能与后面的通信错配而算错，所以下面的主函数只让打印限于 rank 0。
 
 
 def same_everywhere(net):
@@ -473,8 +473,7 @@ def main():
 # ^^^^^^^^^^^^
 #
 # 本页自己也要运行这个文件，所以取出上面各函数的源代码，前面加上导入，后面加上主函数的调用；下载了文件就不用做这一步。
-# 类的源代码在 Notebook 里不一定取得到，所以 ``Net`` 由它的两个方法拼成。
-# 最后用 ``os._exit`` 立即退出，因为解释器收尾时，``gloo`` 的线程偶尔会让进程异常结束（在 PyTorch 2.14 上见过）。
+# 最后用 ``os._exit`` 立即退出，因为解释器收尾时，``gloo`` 的线程偶尔会让进程异常结束（PyTorch 2.14 上见过）。
 
 import inspect
 
@@ -492,13 +491,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 '''
-methods = [inspect.getsource(method) for method in [Net.__init__, Net.forward]]
+methods = [inspect.getsource(method) for method in [Net.__init__, Net.forward]]  # Notebook 里不一定取得到整个类
 functions = [save, prepare_data, start, train_epoch, accuracy, same_everywhere, read_options, prepare, main]
 parts = [header, "class Net(nn.Module):\n" + "\n".join(methods)]
 parts += [inspect.getsource(function) for function in functions]
 parts.append('if __name__ == "__main__":\n    main()\n    sys.stdout.flush()\n    os._exit(0)\n')
 train_ddp = "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
-print(f"train_ddp.py 有 {len(train_ddp.splitlines())} 行")
 
 # sphinx_gallery_start_ignore
 compile(train_ddp, "train_ddp.py", "exec")
@@ -533,7 +531,7 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # 如果要下载很久，就先用 ``--nproc-per-node=1`` 和 ``--epochs=0`` 运行一次，它只准备数据，不训练。
 #
 # 本页要核对训练的输出，所以由 Python 代为启动，并打印出命令；在终端里照着运行也可以，在 Windows 上把 ``--standalone`` 换成上面的那两个选项。
-# 下面先准备临时文件夹、文件和数据；环境变量让每个进程只用一个线程，也不用英伟达和 AMD 的 GPU，这样各次训练才能互相比较（在终端里比较快慢时也要先设好）。
+# 下面先准备临时文件夹、文件和数据；环境变量让每个进程只用一个线程，也不用英伟达和 AMD 的 GPU，这样各次训练才能互相比较。
 
 import faulthandler
 import subprocess
@@ -591,7 +589,7 @@ assert "包装之前 False，包装之后 True" in output and "训练结束，�
 # sphinx_gallery_end_ignore
 
 # %%
-# 种子不同，所以包装之前两个进程的参数不同；包装之后从此相同，训练结束时仍然完全相同。
+# 种子不同，所以包装之前两个进程的参数不同；包装之后从此相同。
 
 # %%
 # 一个进程，同样的样本
@@ -668,7 +666,6 @@ assert "从第 2 轮开始" in output and "第 1 轮" not in output, output
 # %%
 # 训练从第 2 轮开始，第 2 轮出事之前做完的一半作废，从头再做。
 # 各进程都从检查点加载，所以包装之前就相同。
-# 训练完以后再运行，已经没有要做的轮；想从头训练，就给 ``--checkpoint`` 换一个文件名。
 #
 # **先猜一猜**：与没有被打断的训练相比，最后的参数相差都在舍入误差之内吗（``True`` 或 ``False``）？
 
