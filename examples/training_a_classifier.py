@@ -418,10 +418,12 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 # 画图（classifier）：上面是测试集的前 4 张图片，下面是网络对第 1 张给出的十个概率。
 probabilities = logits.softmax(dim=1)
 fig, (top, bottom) = plt.subplots(2, 1, figsize=(4.8, 5.3), layout="constrained", height_ratios=[1, 2.6])
-top.imshow(to_picture(make_grid(images, pad_value=1)), interpolation="nearest")
-words = [f"真实 {chinese[i]}\n预测 {chinese[j]}" for i, j in zip(labels, predicted)]
-top.set_xticks([18 + 34 * i for i in range(4)], words)
-top.set_yticks([])
+for i, picture in enumerate(images):
+    top.imshow(to_picture(picture), interpolation="nearest", extent=(34 * i, 34 * i + 32, 32, 0))
+    right = predicted[i] == labels[i]
+    words = f"真实 {chinese[labels[i]]}\n预测 {chinese[predicted[i]]}"
+    top.text(34 * i + 16, 36, words, ha="center", va="top", linespacing=1.4, color="black" if right else "C3")
+top.set(xlim=(0, 134), ylim=(54, 0), xticks=[], yticks=[])
 top.tick_params(length=0)
 top.set_frame_on(False)
 bars = bottom.barh(chinese, probabilities[0].numpy() * 100, color="C2")

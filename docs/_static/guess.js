@@ -80,13 +80,13 @@
         return;
       }
       cover(false);
-      said.textContent = same(text, answer) ? `对，输出就是 ${told}。` : `和输出不同，输出是 ${told}。`;
+      said.replaceChildren(same(text, answer) ? "对。" : "和输出不同。", create("span", { class: "told" }, `输出是 ${told}。`));
     }
     form.addEventListener("submit", check);
     toggle.addEventListener("click", () => {
       const covering = !output.classList.contains("covered");
       cover(covering);
-      said.textContent = covering ? "" : `输出是 ${told}。`;
+      said.replaceChildren(covering ? "" : create("span", { class: "told" }, `输出是 ${told}。`));
     });
     cover(true);
     cell.before(form);

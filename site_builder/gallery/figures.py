@@ -70,6 +70,9 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
     import matplotlib.pyplot as plt
 
     written = ""
+    if sys.exc_info()[0]:  # 示例出错了：要报的是示例的错，画到一半的图不看
+        plt.close("all")
+        return ""
     try:
         for number, name in zip(plt.get_fignums(), block_vars["image_path_iterator"], strict=False):
             figure = plt.figure(number)

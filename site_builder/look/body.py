@@ -46,6 +46,8 @@ def dress(
     for code in _with_class(root, "literal"):
         if code.tag == "code" and len(code.text_content()) > UNBROKEN:
             code.set("class", " ".join([*_classes(code), "long"]))
+    for box in _with_class(root, "provenance-box"):
+        box.tag, box[0].tag = "details", "summary"
     _note_links(root)
     pictures.measure(app, pagename, root)
     assets.choose(app, context, root)

@@ -19,6 +19,7 @@ BROKEN_EXAMPLES = {
     "untitled": (FIGURE + "ax.plot([1, 2])\nplt.show()", ["untitled.py", "没有中文标题"]),
     "blank": (FIGURE + "ax.set_title('什么也没有')\nplt.show()", ["blank.py", "是空的"]),
     "nothing": (FIGURE + "ax.set_title('全是')\nax.plot([1, 2], [float('nan')] * 2)\nplt.show()", ["nothing.py", "全是 nan"]),
+    "halfway": (FIGURE + "raise ValueError('画到一半')", ["halfway.py", "line 17", "ValueError: 画到一半"]),
     "closed": (FIGURE + "ax.set_title('关了')\nplt.close('all')\nplt.show()", ["closed.py", "plt.show() 时没有图"]),
     "hangs": ("import time\ntime.sleep(1000)", ["hangs.py", "line 15", "跑了 5 秒还没有结束"]),
     "deaf": (
