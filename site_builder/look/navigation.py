@@ -21,10 +21,9 @@ PITFALL = "常见错误："
 
 def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """排好全站的次序。次序或标题变了，每一页的侧栏都要重写；只是开头变了，重写相邻的两页。返回要重写的页名。"""
-    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
-    tutorials = [name for name in (f"{gallery}/{name}" for name in app.config.tutorials) if name in env.all_docs]
-    apart = {*tutorials, f"{gallery}/index", app.config.root_doc}
-    names = [*tutorials, *(name for name in _below(env, app.config.root_doc) if name not in apart)]
+    tutorials = [name for name in store.tutorials(app.config) if name in env.all_docs]
+    apart = {*tutorials, f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index", app.config.root_doc}
+    names = [*tutorials, *(name for name in store.in_order(env, app.config.root_doc) if name not in apart)]
     order = [(name, name in tutorials, env.titles[name].astext(), store.page(env, name).lead) for name in names]
     before, store.results(env).order = store.results(env).order, order
     if [page[:3] for page in before] != [page[:3] for page in order]:
@@ -32,12 +31,6 @@ def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
     line = [app.config.root_doc, *names]
     changed = [place for place, pair in enumerate(zip(before, order, strict=True), 1) if pair[0] != pair[1]]
     return sorted({line[place + step] for place in changed for step in (-1, 1) if place + step < len(line)})
-
-
-def _below(env: BuildEnvironment, docname: str) -> list[str]:
-    """目录树里 `docname` 下面的各页，深的紧跟着浅的。"""
-    children = env.toctree_includes.get(docname, [])
-    return [name for child in children for name in (child, *_below(env, child))]
 
 
 def withhold_toctree(

@@ -18,7 +18,6 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -69,18 +68,13 @@ def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
     """术语表变了，教程都要重写。"""
-    return tutorials(app.config) & env.all_docs.keys() if PAGE in added | changed | removed else []
-
-
-def tutorials(config: Config) -> set[str]:
-    """全部教程的页名。"""
-    return {f"{config.sphinx_gallery_conf['gallery_dirs']}/{name}" for name in config.tutorials}
+    return env.all_docs.keys() & store.tutorials(app.config) if PAGE in added | changed | removed else []
 
 
 def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """把每个术语在本页的第一次出现换成链接。"""
     glossary = store.page(app.env, PAGE).glossary
-    if not glossary or docname not in tutorials(app.config):
+    if not glossary or docname not in store.tutorials(app.config):
         return
     words = sorted([*glossary, *OTHER_WORDS], key=len, reverse=True)
     pattern = re.compile("|".join(rf"(?<![A-Za-z_]){re.escape(w)}(?![A-Za-z_])" if w.isascii() else w for w in words))
@@ -155,7 +149,7 @@ def add_files(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """样式和脚本只给用得着的页面。"""
-    if pagename in tutorials(app.config) | {PAGE}:
+    if pagename in [PAGE, *store.tutorials(app.config)]:
         app.add_css_file("glossary.css")
-    if pagename in tutorials(app.config):
+    if pagename in store.tutorials(app.config):
         app.add_js_file("glossary.js", loading_method="defer")
