@@ -27,6 +27,7 @@ NEEDED_FOR = {
     "translations": None,
     "sphinx_highlight": None,
     "katex": "katex",
+    "cheatsheet": "card",
 }
 _URL = re.compile(r"""url\((['"]?)(?!data:|#|https?:)([^'")]+)\1\)""")
 

@@ -12,7 +12,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
 
@@ -81,15 +81,24 @@ def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     page = f"{app.builder.get_relative_uri(docname, PAGE)}#"
     waiting = set(glossary)
     for paragraph in filter(prose, list(doctree.findall(nodes.paragraph))):
-        for node, matches in first_uses(paragraph, pattern, glossary, waiting):
-            text, pieces, done = node.astext(), [], 0
-            for name, start in matches:
+        texts = list(paragraph.findall(nodes.Text))
+        whole, end = "".join(text.astext() for text in texts), 0
+        for text in texts:
+            pieces: list[nodes.Node] = []
+            start = done = end
+            end = start + len(text.astext())
+            for match in pattern.finditer(whole) if plain(text, paragraph) else ():
+                name, inside = match[0], start <= match.start() and match.end() <= end
+                if not inside or name not in waiting or not worth(name, whole[match.end() :], glossary):
+                    continue
+                waiting.discard(name)
                 definition = "{}（{}）：{}".format(name, *glossary[name])
                 reference = glossary_link("", name, internal=True, refuri=page + anchor(name), definition=definition)
-                pieces += [nodes.Text(text[done:start]), reference]
-                done = start + len(name)
-            pieces.append(nodes.Text(text[done:]))
-            node.parent.replace(node, [piece for piece in pieces if piece.astext()])
+                pieces += [nodes.Text(whole[done : match.start()]), reference]
+                done = match.end()
+            if pieces:
+                pieces.append(nodes.Text(whole[done:end]))
+                text.parent.replace(text, [piece for piece in pieces if piece.astext()])
 
 
 def prose(node: nodes.paragraph) -> bool:
@@ -101,39 +110,17 @@ def prose(node: nodes.paragraph) -> bool:
     )
 
 
-def first_uses(
-    paragraph: nodes.Element, pattern: re.Pattern[str], glossary: dict[str, tuple[str, str]], waiting: set[str]
-) -> Iterator[tuple[nodes.Text, list[tuple[str, int]]]]:
-    """依次给出 (文本节点, [(术语, 起点), ...])，并把找到的从 `waiting` 中去掉。"""
-    texts = list(paragraph.findall(nodes.Text))
-    whole = "".join(text.astext() for text in texts)
-    found = {match.start(): match for match in pattern.finditer(whole)}
-    start = 0
-    for text in texts:
-        end = start + len(text.astext())
-        matches = []
-        for position in range(start, end) if plain(text, paragraph) else ():
-            match = found.get(position)
-            if not match or match.end() > end or match[0] not in waiting:
-                continue
-            if match[0] not in EVERYDAY or introduces(whole[match.end() :], glossary[match[0]][0]):
-                waiting.discard(match[0])
-                matches.append((match[0], position - start))
-        if matches:
-            yield text, matches
-        start = end
-
-
 def plain(text: nodes.Text, paragraph: nodes.Element) -> bool:
     """`text` 是普通文字（可以加粗），不在链接、代码或公式里。"""
     inside = takewhile(lambda one: one is not paragraph, ancestors(text))
     return all(isinstance(one, (nodes.strong, nodes.emphasis, nodes.inline)) for one in inside)
 
 
-def introduces(rest: str, gloss: str) -> bool:
-    """`rest` 以括号里的英文开头，例如“（batch）”“（pooling，有的书作…）”。"""
+def worth(name: str, rest: str, glossary: dict[str, tuple[str, str]]) -> bool:
+    """要不要链接：日常用词只在 `rest` 以括号里的英文开头时，例如“（batch）”“（pooling，有的书作…）”。"""
     bracket = re.match(r"\s*（([^，、）]+)", rest)
-    return bracket is not None and re.sub(r"\s+", " ", bracket[1]).lower() in gloss.lower().split("、")
+    english = re.sub(r"\s+", " ", bracket[1]).lower() if bracket else None
+    return name not in EVERYDAY or english in glossary[name][0].lower().split("、")
 
 
 def visit_link(self: HTML5Translator, node: glossary_link) -> None:
