@@ -39,7 +39,7 @@ test: html   ## 构建网站，跑全部测试
 test-quick: html ## 构建网站，跳过慢的测试（约一分半）
 	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests -m "not slow"
 
-bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（约半小时）
+bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（不到半小时）
 	@$(RUN) -m site_builder.bench
 
 lint: venv   ## 检查代码、类型、文字和公开 CI 的写法（提交前自动运行：.venv/bin/pre-commit install）

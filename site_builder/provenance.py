@@ -8,14 +8,10 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
+from typing import Any
 
 #: 数据的来历，site_builder.data.prepare 写下。
 DATA = Path("examples/data/source.json")
@@ -74,17 +70,8 @@ def data_source() -> str:
 @cache
 def commit(folder: Path) -> str:
     """`folder` 的 git 提交号；不在 git 里时说明。"""
-    git = ["git", "-C", str(folder)]
+    git = ["git", "-C", str(folder), "rev-parse", "--short=10", "HEAD"]
     try:
-        number = subprocess.check_output(
-            [*git, "rev-parse", "--short=10", "HEAD"], text=True, stderr=subprocess.DEVNULL
-        )
-        changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
+        return subprocess.check_output(git, text=True, stderr=subprocess.DEVNULL).strip()
     except (OSError, subprocess.CalledProcessError):
         return "不在 git 版本库里"
-    return number.strip() + ("（另有未提交的改动）" if changed.strip() else "")
-
-
-def newest_page(app: "Sphinx", docnames: Iterable[str] | None = None) -> int:
-    """这些页（缺省是全部）里最近写成的那一页的时刻（纳秒）：由它们做成的东西若比它还新，就不必再做。"""
-    return max(Path(app.outdir, f"{name}.html").stat().st_mtime_ns for name in docnames or app.env.all_docs)

@@ -18,12 +18,8 @@ TEXT = {".md", ".py", ".rst", ".html", ".css", ".js", ".txt", ".svg"}
 LEFT_OUT = {"__pycache__", "data", "tutorials", "node_modules", ".ipynb_checkpoints"}
 
 
-def sources() -> list[Path]:
-    """要抄的文件，依次。"""
-    return _files(PATTERNS)
-
-
-def _files(patterns: Iterable[str]) -> list[Path]:
+def sources(patterns: Iterable[str] = PATTERNS) -> list[Path]:
+    """要抄的文件（或者 `patterns` 里的），依次。"""
     found = {path for pattern in patterns for path in Path().glob(pattern) if path.is_file()}
     return sorted(
         path for path in found if not LEFT_OUT & set(path.parent.parts[1:]) or path.parts[0] == "site_builder"
@@ -69,7 +65,7 @@ def digests() -> dict[str, str]:
 def machinery() -> str:
     """其余文件合起来的 SHA-256。"""
     found = hashlib.sha256()
-    for path in _files(MACHINERY):
+    for path in sources(MACHINERY):
         found.update(str(path).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 

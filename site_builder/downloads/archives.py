@@ -5,7 +5,6 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from site_builder import provenance
 from site_builder.downloads import places, scripts
 from site_builder.downloads.packing import pack
 
@@ -35,16 +34,12 @@ def write_code(app: Sphinx) -> None:
 
 
 def write_site(app: Sphinx) -> None:
-    """整个网站；同时填上网页里各个文件的大小。比哪一页都新就不必再做。"""
+    """整个网站；同时填上网页里各个文件的大小。"""
     outdir = Path(app.outdir)
     path = outdir / places.FOLDER / places.SITE
-    if path.is_file() and path.stat().st_mtime_ns >= provenance.newest_page(app):
-        return
     own = places.fill(app, inside_zip=True)
-    path.unlink(missing_ok=True)
     names = [file.relative_to(outdir).as_posix() for file in outdir.rglob("*") if file.is_file()]
     files = {f"pytorch-tutorials/{name}": own.get(name) or outdir / name for name in names if not LEFT_OUT.match(name)}
     pack(path, files)
     for name, content in places.fill(app, inside_zip=False).items():
         (outdir / name).write_bytes(content)
-    path.touch()

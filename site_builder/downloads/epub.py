@@ -17,9 +17,8 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from site_builder import provenance
+from site_builder import provenance, store
 from site_builder.downloads.packing import pack
-from site_builder.downloads.pages import in_order
 
 NAME = "downloads/pytorch-tutorials.epub"
 #: 只在网站上有用的页面与元素；目录页也不收。
@@ -81,13 +80,11 @@ CONTAINER = f"""{XML}<container version="1.0" xmlns="urn:oasis:names:tc:opendocu
 
 
 def write(app: Sphinx) -> None:
-    """写出电子书；比哪一页都新就不必再做。"""
+    """写出电子书。"""
     path = Path(app.outdir, NAME)
-    docnames = app.env.all_docs.keys() - PAGES_LEFT_OUT
-    if not path.is_file() or path.stat().st_mtime_ns < provenance.newest_page(app, docnames):
-        path.parent.mkdir(exist_ok=True)
-        with TemporaryDirectory() as scratch:
-            Book(app, Path(scratch)).pack(path)
+    path.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory() as scratch:
+        Book(app, Path(scratch)).pack(path)
 
 
 class Book:
@@ -99,7 +96,7 @@ class Book:
     def __init__(self, app: Sphinx, scratch: Path) -> None:
         self.app, self.outdir, self.scratch = app, Path(app.outdir), scratch
         self.properties: dict[str, list[str]] = {"nav.xhtml": ["nav"]}
-        pages = in_order(app.env, app.config.root_doc)
+        pages = store.in_order(app.env, app.config.root_doc)
         self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
         self.files: dict[str, bytes | Path] = {"book.css": STYLE.encode()}
         self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]

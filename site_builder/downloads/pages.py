@@ -6,13 +6,11 @@
 
 import json
 import posixpath
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlparse
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
@@ -39,13 +37,12 @@ def write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """写出 `docname` 的 .md；是教程的话，还有 .py 和 .ipynb。"""
     if app.builder.name != "html" or store.leads_away(app, docname):
         return
-    gallery, _, name = docname.partition("/")
     files = {}
     try:
         files[".md"] = markdown(app, doctree, docname)
-        if gallery == app.config.sphinx_gallery_conf["gallery_dirs"] and name in app.config.tutorials:
+        if docname in store.tutorials(app.config):
             script = Path(app.srcdir, f"{docname}.py").read_text("utf-8")
-            files[".py"] = scripts.for_reader(script, f"examples/{name}.py")
+            files[".py"] = scripts.for_reader(script, f"examples/{posixpath.basename(docname)}.py")
             content = notebook(doctree, docname, app.config.html_baseurl)
             files[".ipynb"] = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     except ExtensionError as error:
@@ -77,18 +74,11 @@ def markdown(app: Sphinx, doctree: nodes.document, docname: str) -> str:
     return "\n\n".join(piece.markdown() for piece in pieces) + "\n"
 
 
-def in_order(env: BuildEnvironment, docname: str) -> Iterator[str]:
-    """`docname` 和它下面的各页，按目录的次序。"""
-    yield docname
-    for child in env.toctree_includes.get(docname, []):
-        yield from in_order(env, child)
-
-
 def write_llms(app: Sphinx) -> None:
     """写出 llms.txt：站名、一句话、教程、别的页面。"""
     root, gallery = app.config.root_doc, app.config.sphinx_gallery_conf["gallery_dirs"]
     groups: dict[str, list[str]] = {"教程": [], "其他页面": []}
-    for docname in in_order(app.env, root):
+    for docname in store.in_order(app.env, root):
         if docname not in (root, f"{gallery}/index"):
             line = f"- [{app.env.titles[docname].astext()}]({app.config.html_baseurl}{docname}.md)"
             summary = store.page(app.env, docname).summary

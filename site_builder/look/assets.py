@@ -1,6 +1,6 @@
 """网页只带用得着的东西：本页用不上的样式和脚本去掉，样式合成一个文件。
 
-Sphinx-Gallery 把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
+主题和 Sphinx-Gallery 把样式、脚本加到每一页，没有按页取舍的设置。样式不到齐，浏览器不画
 页面：手机网络上每多一个样式文件，就多等一次往返。
 """
 
@@ -15,19 +15,8 @@ from lxml.html import HtmlElement
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-#: 文件名的一部分 -> 页面里有 class 这样开头的元素才需要它（None：从不需要）。
-NEEDED_FOR = {
-    "furo": None,  # 版面、颜色都是自己的（tokens.css、site.css、code.css）
-    "pygments": None,
-    "basic.css": None,
-    "sg_gallery": None,
-    "sg-tags": None,
-    "documentation_options": None,
-    "doctools": None,
-    "translations": None,
-    "sphinx_highlight": None,
-    "katex": "katex",
-}
+#: 文件 -> 页面里有 class 这样开头的元素才需要它；别的只要 docs/_static 里的：版面、颜色都是自己的。
+NEEDED_FOR = {"katex/katex.min.css": "katex", "cheatsheet.css": "card"}
 _URL = re.compile(r"""url\((['"]?)(?!data:|#|https?:)([^'")]+)\1\)""")
 
 
@@ -36,8 +25,10 @@ def choose(app: Sphinx, context: dict[str, Any], root: HtmlElement) -> None:
     classes = {name for element in root.iter() for name in str(element.get("class", "")).split()}
 
     def keep(asset: Any) -> bool:
-        needs = [start for part, start in NEEDED_FOR.items() if part in str(asset.filename)]
-        return all(start is not None and any(name.startswith(start) for name in classes) for start in needs)
+        name = str(asset.filename).removeprefix("_static/")
+        if start := NEEDED_FOR.get(name):
+            return any(found.startswith(start) for found in classes)
+        return Path(app.confdir, "docs/_static", name).is_file()
 
     styles = [str(style.filename) for style in context["css_files"] if keep(style)]
     context["stylesheet"] = _bundle(Path(app.outdir), tuple(styles))

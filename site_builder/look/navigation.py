@@ -21,23 +21,16 @@ PITFALL = "常见错误："
 
 def arrange(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """排好全站的次序。次序或标题变了，每一页的侧栏都要重写；只是开头变了，重写相邻的两页。返回要重写的页名。"""
-    gallery = app.config.sphinx_gallery_conf["gallery_dirs"]
-    tutorials = [name for name in (f"{gallery}/{name}" for name in app.config.tutorials) if name in env.all_docs]
-    apart = {*tutorials, f"{gallery}/index", app.config.root_doc}
-    names = [*tutorials, *(name for name in _below(env, app.config.root_doc) if name not in apart)]
-    order = [(name, name in tutorials, env.titles[name].astext(), store.page(env, name).lead) for name in names]
+    tutorials = [name for name in store.tutorials(app.config) if name in env.all_docs]
+    apart = {*tutorials, f"{app.config.sphinx_gallery_conf['gallery_dirs']}/index", app.config.root_doc}
+    names = [*tutorials, *(name for name in store.in_order(env, app.config.root_doc) if name not in apart)]
+    order = [(name, env.titles[name].astext(), store.page(env, name).lead) for name in names]
     before, store.results(env).order = store.results(env).order, order
-    if [page[:3] for page in before] != [page[:3] for page in order]:
+    if [page[:2] for page in before] != [page[:2] for page in order]:
         return sorted(env.all_docs)
     line = [app.config.root_doc, *names]
     changed = [place for place, pair in enumerate(zip(before, order, strict=True), 1) if pair[0] != pair[1]]
     return sorted({line[place + step] for place in changed for step in (-1, 1) if place + step < len(line)})
-
-
-def _below(env: BuildEnvironment, docname: str) -> list[str]:
-    """目录树里 `docname` 下面的各页，深的紧跟着浅的。"""
-    children = env.toctree_includes.get(docname, [])
-    return [name for child in children for name in (child, *_below(env, child))]
 
 
 def withhold_toctree(
@@ -49,9 +42,11 @@ def withhold_toctree(
 
 def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """给模板 `tutorials`、`references`（侧栏的两组）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
-    entries = [_entry(app, *page) for page in store.results(app.env).order]
-    for entry in entries:
-        entry["current"] = entry["name"] == pagename
+    numbers = {name: number for number, name in enumerate(store.tutorials(app.config), 1)}
+    entries = [
+        {"name": name, "title": title, "number": numbers.get(name, 0), "lead": lead, "current": name == pagename}
+        for name, title, lead in store.results(app.env).order
+    ]
     tutorials = [entry for entry in entries if entry["number"]]
     context["tutorials"], context["tutorials_count"] = _nearby(tutorials, pagename), len(tutorials)
     context["references"] = _nearby([entry for entry in entries if not entry["number"]], pagename)
@@ -62,11 +57,6 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
     context["before"] = line[place - 1] if place else None
     context["after"] = line[place + 1] if place is not None and place + 1 < len(line) else None
     context["contents"] = "" if "hide-toc" in (context.get("meta") or {}) else _contents(context.get("toc", ""))
-
-
-def _entry(app: Sphinx, name: str, is_tutorial: bool, title: str, lead: store.Lead | None) -> dict[str, Any]:
-    number = app.config.tutorials.index(name.rpartition("/")[2]) + 1 if is_tutorial else 0
-    return {"name": name, "title": title, "number": number, "lead": lead}
 
 
 def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]]:

@@ -25,21 +25,20 @@ SECONDS_PER_OUTPUT_LINE = 1.9
 
 def dress(app: Sphinx, doctree: nodes.document) -> None:
     """教程的标题下面加上事实和下载，页尾加上来历；记下首页要的那句话和阅读时间。"""
-    gallery, _, name = app.env.docname.partition("/")
-    if gallery != app.config.sphinx_gallery_conf["gallery_dirs"] or name not in app.config.tutorials:
+    tutorials = store.tutorials(app.config)
+    if app.env.docname not in tutorials:
         return
     for note in list(doctree.findall(nodes.note)):
         if "sphx-glr-download-link-note" in note["classes"]:
             note.parent.remove(note)
-    number = app.config.tutorials.index(name) + 1
     minutes = reading_minutes(doctree)
     title = next(doctree.findall(nodes.title))
     heading = title.parent
     store.page(app.env).lead = store.Lead(promise(next(heading.findall(nodes.paragraph)).astext()), minutes)
-    place = ORDINAL.format(number, len(app.config.tutorials))
+    place = ORDINAL.format(tutorials.index(app.env.docname) + 1, len(tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
     heading.insert(heading.index(title) + 1, [facts, _downloads(doctree)])
-    heading.append(_provenance(app, name))
+    heading.append(_provenance(app, app.env.docname))
 
 
 def promise(lead: str) -> str:
@@ -79,11 +78,10 @@ def _downloads(doctree: nodes.document) -> nodes.container:
     return buttons
 
 
-def _provenance(app: Sphinx, name: str) -> nodes.container:
+def _provenance(app: Sphinx, docname: str) -> nodes.container:
     """页脚“这一页怎样生成”，各项都读自这次构建。"""
-    source = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{name}.py").resolve()
-    script = source.read_text("utf-8")
-    page = Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], name)
+    page = Path(app.srcdir, docname)
+    script = Path(app.srcdir, app.config.sphinx_gallery_conf["examples_dirs"], f"{page.name}.py").read_text("utf-8")
     items = [
         ("PyTorch", f"torch {version('torch')}，torchvision {version('torchvision')}"),
         ("Python", f"{platform.python_version()}，{platform.system()} {platform.machine()}"),
@@ -95,7 +93,7 @@ def _provenance(app: Sphinx, name: str) -> nodes.container:
     items += [
         ("代码用时", provenance.running_time(page)),
         ("执行日期", provenance.executed(page).strftime("%Y-%m-%d %H:%M UTC")),
-        ("源码版本", provenance.commit(Path(app.confdir)).partition("（")[0]),  # 有没有未提交的改动，读者用不着知道
+        ("源码版本", provenance.commit(Path(app.confdir))),
     ]
     rubric = nodes.rubric("", "这一页怎样生成")
     fields = nodes.definition_list(classes=["provenance"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from lxml import etree
 from sphinx.application import Sphinx
 
 from site_builder import palette, store
@@ -27,20 +28,19 @@ _CLOSING = "，。、；：！？）”》"
 
 def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """画好这一页自己的图，地址和替代文字写进 ``context["meta"]``；要在 sphinxext.opengraph 读它之前。"""
-    config = app.config
+    config, tutorials = app.config, store.tutorials(app.config)
     if not config.html_baseurl or doctree is None:
         return
-    gallery, _, name = pagename.rpartition("/")
-    file = Path(app.outdir, FOLDER, f"{name}.png")
+    file = Path(app.outdir, FOLDER, f"{Path(pagename).name}.png")
     if pagename == config.root_doc:
         first = next(doctree.findall(nodes.paragraph)).astext()
         draw(file, config.project, page.promise(first), "")
-    elif gallery == config.sphinx_gallery_conf["gallery_dirs"] and name in config.tutorials:
+    elif pagename in tutorials:
         lead, title = store.page(app.env, pagename).lead, app.env.titles[pagename].astext()
-        place = f"第 {config.tutorials.index(name) + 1} / {len(config.tutorials)} 篇"
+        place = page.ORDINAL.format(tutorials.index(pagename) + 1, len(tutorials))
         draw(file, title, lead.sentence if lead else "", f"{config.project}　{place}")
         own = {
-            "og:image": f"{config.html_baseurl}{FOLDER}/{name}.png",
+            "og:image": f"{config.html_baseurl}{FOLDER}/{file.name}",
             "og:image:alt": f"{config.project}，{place}：{title}",
         }
         context["meta"] = {**(context.get("meta") or {}), **own}
@@ -83,17 +83,21 @@ def draw(file: Path, title: str, sentence: str, above: str) -> None:
 
 
 def _draw_mark(axes: "Axes", corner: tuple[float, float], side: float, back: str, front: str) -> None:
-    """标记画在以 `corner` 为左上角、边长 `side` 的方块里。"""
+    """标记里的圆角方块、折线和点，画在以 `corner` 为左上角、边长 `side` 的方块里。"""
     from matplotlib.patches import Circle, FancyBboxPatch
 
-    shapes, (left, top) = mark.shapes(), corner
-    scale = side / shapes.side
-    rounded = f"round,pad=0,rounding_size={shapes.corner * scale}"
+    root = etree.parse(mark.FILE).getroot()
+    square, line = root.find("{*}rect"), root.find("{*}polyline")
+    (left, top), scale = corner, side / float(square.get("width"))
+    rounded = f"round,pad=0,rounding_size={float(square.get('rx')) * scale}"
     axes.add_patch(FancyBboxPatch(corner, side, side, boxstyle=rounded, color=back, lw=0))
-    xs, ys = zip(*((left + x * scale, top + y * scale) for x, y in shapes.line), strict=True)
-    axes.plot(xs, ys, color=front, alpha=0.55, lw=shapes.stroke * scale * POINT, zorder=1)
-    for x, y in shapes.dots:
-        axes.add_patch(Circle((left + x * scale, top + y * scale), shapes.radius * scale, color=front, lw=0, zorder=1))
+    points = [[float(number) for number in point.split(",")] for point in line.get("points").split()]
+    xs, ys = zip(*((left + x * scale, top + y * scale) for x, y in points), strict=True)
+    width = float(line.get("stroke-width")) * scale * POINT
+    axes.plot(xs, ys, color=front, alpha=0.55, lw=width, zorder=1)
+    for dot in root.iter("{*}circle"):
+        x, y, radius = (float(dot.get(name)) * scale for name in ("cx", "cy", "r"))
+        axes.add_patch(Circle((left + x, top + y), radius, color=front, lw=0, zorder=1))
 
 
 def wrapped(text: str, width: float) -> list[str]:

@@ -48,5 +48,4 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("doctree-read", cards.collect)
     app.connect("env-updated", cards.execute)
     app.connect("doctree-resolved", cards.resolve)
-    app.connect("html-page-context", cards.style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -99,5 +99,4 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     torch.set_warn_always(True)  # 有的警告一个进程只发一次，导入 torch 时也许已经发过
-    run = run_apart if hasattr(os, "fork") else run_card  # Windows 上分不出进程，只好接着跑
-    json.dump([run(json.loads(line)) for line in sys.stdin], sys.stdout)
+    json.dump([run_apart(json.loads(line)) for line in sys.stdin], sys.stdout)

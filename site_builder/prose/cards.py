@@ -21,7 +21,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Optional
+from typing import ClassVar, Optional
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -212,11 +212,3 @@ def link(app: Sphinx, docname: str, place: nodes.Element) -> list[nodes.Node]:
         return []
     reference = make_refnode(app.builder, docname, target, anchors[0], nodes.Text(title))
     return [nodes.paragraph("", "详见：", reference, classes=["card-link"])]
-
-
-def style(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """只有用到卡片的页面才引用样式表。"""
-    if pagename in store.pages(app.env) and store.page(app.env, pagename).cards:
-        app.add_css_file("cheatsheet.css")

@@ -12,13 +12,12 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
@@ -69,33 +68,37 @@ def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
     """术语表变了，教程都要重写。"""
-    return tutorials(app.config) & env.all_docs.keys() if PAGE in added | changed | removed else []
-
-
-def tutorials(config: Config) -> set[str]:
-    """全部教程的页名。"""
-    return {f"{config.sphinx_gallery_conf['gallery_dirs']}/{name}" for name in config.tutorials}
+    return env.all_docs.keys() & store.tutorials(app.config) if PAGE in added | changed | removed else []
 
 
 def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """把每个术语在本页的第一次出现换成链接。"""
     glossary = store.page(app.env, PAGE).glossary
-    if not glossary or docname not in tutorials(app.config):
+    if not glossary or docname not in store.tutorials(app.config):
         return
     words = sorted([*glossary, *OTHER_WORDS], key=len, reverse=True)
     pattern = re.compile("|".join(rf"(?<![A-Za-z_]){re.escape(w)}(?![A-Za-z_])" if w.isascii() else w for w in words))
     page = f"{app.builder.get_relative_uri(docname, PAGE)}#"
     waiting = set(glossary)
     for paragraph in filter(prose, list(doctree.findall(nodes.paragraph))):
-        for node, matches in first_uses(paragraph, pattern, glossary, waiting):
-            text, pieces, done = node.astext(), [], 0
-            for name, start in matches:
+        texts = list(paragraph.findall(nodes.Text))
+        whole, end = "".join(text.astext() for text in texts), 0
+        for text in texts:
+            pieces: list[nodes.Node] = []
+            start = done = end
+            end = start + len(text.astext())
+            for match in pattern.finditer(whole) if plain(text, paragraph) else ():
+                name, inside = match[0], start <= match.start() and match.end() <= end
+                if not inside or name not in waiting or not worth(name, whole[match.end() :], glossary):
+                    continue
+                waiting.discard(name)
                 definition = "{}（{}）：{}".format(name, *glossary[name])
                 reference = glossary_link("", name, internal=True, refuri=page + anchor(name), definition=definition)
-                pieces += [nodes.Text(text[done:start]), reference]
-                done = start + len(name)
-            pieces.append(nodes.Text(text[done:]))
-            node.parent.replace(node, [piece for piece in pieces if piece.astext()])
+                pieces += [nodes.Text(whole[done : match.start()]), reference]
+                done = match.end()
+            if pieces:
+                pieces.append(nodes.Text(whole[done:end]))
+                text.parent.replace(text, [piece for piece in pieces if piece.astext()])
 
 
 def prose(node: nodes.paragraph) -> bool:
@@ -107,39 +110,17 @@ def prose(node: nodes.paragraph) -> bool:
     )
 
 
-def first_uses(
-    paragraph: nodes.Element, pattern: re.Pattern[str], glossary: dict[str, tuple[str, str]], waiting: set[str]
-) -> Iterator[tuple[nodes.Text, list[tuple[str, int]]]]:
-    """依次给出 (文本节点, [(术语, 起点), ...])，并把找到的从 `waiting` 中去掉。"""
-    texts = list(paragraph.findall(nodes.Text))
-    whole = "".join(text.astext() for text in texts)
-    found = {match.start(): match for match in pattern.finditer(whole)}
-    start = 0
-    for text in texts:
-        end = start + len(text.astext())
-        matches = []
-        for position in range(start, end) if plain(text, paragraph) else ():
-            match = found.get(position)
-            if not match or match.end() > end or match[0] not in waiting:
-                continue
-            if match[0] not in EVERYDAY or introduces(whole[match.end() :], glossary[match[0]][0]):
-                waiting.discard(match[0])
-                matches.append((match[0], position - start))
-        if matches:
-            yield text, matches
-        start = end
-
-
 def plain(text: nodes.Text, paragraph: nodes.Element) -> bool:
     """`text` 是普通文字（可以加粗），不在链接、代码或公式里。"""
     inside = takewhile(lambda one: one is not paragraph, ancestors(text))
     return all(isinstance(one, (nodes.strong, nodes.emphasis, nodes.inline)) for one in inside)
 
 
-def introduces(rest: str, gloss: str) -> bool:
-    """`rest` 以括号里的英文开头，例如“（batch）”“（pooling，有的书作…）”。"""
+def worth(name: str, rest: str, glossary: dict[str, tuple[str, str]]) -> bool:
+    """要不要链接：日常用词只在 `rest` 以括号里的英文开头时，例如“（batch）”“（pooling，有的书作…）”。"""
     bracket = re.match(r"\s*（([^，、）]+)", rest)
-    return bracket is not None and re.sub(r"\s+", " ", bracket[1]).lower() in gloss.lower().split("、")
+    english = re.sub(r"\s+", " ", bracket[1]).lower() if bracket else None
+    return name not in EVERYDAY or english in glossary[name][0].lower().split("、")
 
 
 def visit_link(self: HTML5Translator, node: glossary_link) -> None:
@@ -155,7 +136,7 @@ def add_files(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """样式和脚本只给用得着的页面。"""
-    if pagename in tutorials(app.config) | {PAGE}:
+    if pagename in [PAGE, *store.tutorials(app.config)]:
         app.add_css_file("glossary.css")
-    if pagename in tutorials(app.config):
+    if pagename in store.tutorials(app.config):
         app.add_js_file("glossary.js", loading_method="defer")

@@ -11,9 +11,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 _WIDE = r"[\u2018-\u201d\u2026\u2014\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
-_BREAK = re.compile(f"(?<={_WIDE})\n(?={_WIDE})")
-#: 全角标点一侧不需要空格，哪怕另一侧是西文。
-_PUNCTUATION_BREAK = re.compile(r"(?<=[，。；：！？、（）《》“”])\n|\n(?=[，。；：！？、（）《》“”])")
+#: 两个汉字之间的换行；全角标点一侧不需要空格，哪怕另一侧是西文。
+_BREAK = re.compile(f"(?<={_WIDE})\n(?={_WIDE})|(?<=[，。；：！？、（）《》“”])\n|\n(?=[，。；：！？、（）《》“”])")
 
 
 class JoinChineseLines(SphinxTransform):
@@ -23,34 +22,19 @@ class JoinChineseLines(SphinxTransform):
         verbatim = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)
         for text in list(self.document.findall(nodes.Text)):
             if "\n" in text and not isinstance(text.parent, verbatim):
-                joined = _PUNCTUATION_BREAK.sub("", _BREAK.sub("", text))
-                text.parent[_position(text)] = nodes.Text(_join_edges(text, joined))
+                # 文本节点按内容比较相等，所以不能用 list.index：同一段里的换行都会当成第一个
+                place = next(index for index, node in enumerate(text.parent) if node is text)
+                before, after = _neighbour(text.parent, place - 1)[-1:], _neighbour(text.parent, place + 1)[:1]
+                joined = _BREAK.sub("", f"{before}{text}{after}")
+                text.parent[place] = nodes.Text(joined[len(before) : len(joined) - len(after)])
 
 
-def _join_edges(text: nodes.Text, joined: str) -> str:
-    """换行落在 ``文字**粗体**`` 这样的标记旁边时，文本节点的首尾也要去掉换行。"""
-    before, after = _neighbour(text, -1), _neighbour(text, 1)
-    if joined == "\n":  # MyST 把每个换行单独放在一个节点里
-        around = f"{before[-1:]}\n{after[:1]}"
-        return "\n" if "\n" in _PUNCTUATION_BREAK.sub("", _BREAK.sub("", around)) else ""
-    if joined.startswith("\n") and re.match(_WIDE, joined[1:2]) and re.match(_WIDE, before[-1:]):
-        joined = joined[1:]
-    if joined.endswith("\n") and re.match(_WIDE, joined[-2:-1]) and re.match(_WIDE, after[:1]):
-        joined = joined[:-1]
-    return joined
-
-
-def _position(text: nodes.Text) -> int:
-    """文本节点按内容比较相等，所以不能用 list.index：同一段里的换行都会当成第一个。"""
-    return next(index for index, node in enumerate(text.parent) if node is text)
-
-
-def _neighbour(text: nodes.Text, step: int) -> str:
-    index = _position(text) + step
-    if 0 <= index < len(text.parent):
-        node = text.parent[index]
-        return "x" if isinstance(node, (nodes.literal, nodes.math)) else node.astext()
-    return ""
+def _neighbour(parent: nodes.Element, place: int) -> str:
+    """换行落在 ``文字**粗体**`` 这样的标记旁边时，看隔壁的字；代码和公式都当作西文。"""
+    if not 0 <= place < len(parent):
+        return ""
+    node = parent[place]
+    return "x" if isinstance(node, (nodes.literal, nodes.math)) else node.astext()
 
 
 def allow_adjacent_markup(app: Sphinx) -> None:

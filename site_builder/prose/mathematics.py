@@ -23,14 +23,12 @@ from site_builder import store
 
 KATEX = Path(__file__).resolve().parents[1] / "node/node_modules/katex"
 SCRIPT = """
-const katex = require(process.argv[1]), results = {};
-for (const [tex, display] of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
+const katex = require(process.argv[1]);
+const results = JSON.parse(require("fs").readFileSync(0, "utf8")).map(([tex, display]) => {
   const options = {displayMode: display, throwOnError: true, strict: "error", output: "htmlAndMathml"};
-  let result;
-  try { result = {html: katex.renderToString(tex, options).replace(/<annotation.*?<\\/annotation>/gs, "")}; }
-  catch (error) { result = {error: error.message}; }
-  results[(display ? "D" : "I") + tex] = result;
-}
+  try { return {html: katex.renderToString(tex, options).replace(/<annotation.*?<\\/annotation>/gs, "")}; }
+  catch (error) { return {error: error.message}; }
+});
 process.stdout.write(JSON.stringify(results));
 """
 
@@ -45,17 +43,10 @@ def source(node: nodes.math | nodes.math_block) -> tuple[str, bool]:
     return tex, display
 
 
-def key(tex: str, display: bool) -> str:
-    return ("D" if display else "I") + tex
-
-
 def collect(app: Sphinx, doctree: nodes.document) -> None:
     """记下本页的公式及其位置。"""
-    env = app.env
     formulas: list[nodes.math | nodes.math_block] = [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]
-    store.page(env).formulas = [
-        (source(node), node.line or (node.parent.line if node.parent is not None else None)) for node in formulas
-    ]
+    store.page(app.env).formulas = [(source(node), node.line or node.parent.line) for node in formulas]
 
 
 def render(app: Sphinx, env: BuildEnvironment) -> None:
@@ -74,7 +65,7 @@ def render(app: Sphinx, env: BuildEnvironment) -> None:
     run = run_node(
         ["-e", SCRIPT, str(KATEX)],
         return_completed_process=True,
-        input=json.dumps(sorted(wanted)),
+        input=json.dumps(list(wanted)),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -82,13 +73,11 @@ def render(app: Sphinx, env: BuildEnvironment) -> None:
     )
     if run.returncode:
         raise ExtensionError(f"KaTeX 没能运行：{run.stderr}")  # type: ignore[str-bytes-safe]
-    results = json.loads(run.stdout)
-    for (tex, display), location in wanted.items():
-        result = results[key(tex, display)]
+    for (formula, location), result in zip(wanted.items(), json.loads(run.stdout), strict=True):
         if "error" in result:
-            log.warning("公式写错了：%s：%s", result["error"], tex, location=location)
+            log.warning("公式写错了：%s：%s", result["error"], formula[0], location=location)
         else:
-            done[tex, display] = result["html"]
+            done[formula] = result["html"]
 
 
 def visit(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:

@@ -37,8 +37,6 @@ PART_SIZE = 20_000
 #: 每页都有、但与内容无关的部分。
 SKIPPED_CLASSES = {"tutorial-facts", "tutorial-downloads", "provenance-box", "sphx-glr-footer", "drawing-code"}
 SKIPPED_NODES = (nodes.title, nodes.comment, nodes.raw, nodes.math_block, nodes.system_message)
-#: Sphinx 自带的搜索脚本，关掉它的索引以后仍会复制。
-UNUSED = ("searchtools.js", "language_data.js")
 
 _RUN = re.compile(r"[A-Za-z0-9_]+|[\u3400-\u9fff]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
@@ -144,8 +142,6 @@ def write(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
         return
     folder = Path(app.outdir, "search")
     shutil.rmtree(folder, ignore_errors=True)
-    for name in UNUSED:
-        Path(app.outdir, "_static", name).unlink(missing_ok=True)
     found = store.pages(app.env)
     pages = sorted(name for name, page in found.items() if page.sections)
     postings: defaultdict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))

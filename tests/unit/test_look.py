@@ -120,7 +120,7 @@ def test_contents_need_two_sections():
     assert navigation._contents('<ul><li><a href="#">页</a></li></ul>') == "" == navigation._contents("")
 
 
-def test_one_mark(tmp_path):
+def test_one_mark(tmp_path, monkeypatch):
     """标记只画一次：页头和分享的图都从 favicon.svg 来，它的底色就是强调色。"""
     context = {}
     mark.add(None, "", "", context, None)
@@ -128,9 +128,11 @@ def test_one_mark(tmp_path):
     assert COLOURS["accent"].light in favicon
     header = html.fragment_fromstring(context["mark"])
     assert header.get("class") == "mark" and [child.tag for child in header] == ["rect", "polyline", "g"]
-    moved = tmp_path / "favicon.svg"
-    moved.write_text(favicon.replace('cx="15"', 'cx="16"'), "utf-8")
-    assert mark.shapes(moved).dots[1][0] == 16 and len(mark.shapes().line) == 4
+    share.draw(tmp_path / "before.png", "标题", "一句话。", "")
+    monkeypatch.setattr(mark, "FILE", tmp_path / "favicon.svg")
+    mark.FILE.write_text(favicon.replace('cx="15"', 'cx="16"'), "utf-8")
+    share.draw(tmp_path / "after.png", "标题", "一句话。", "")
+    assert (tmp_path / "before.png").read_bytes() != (tmp_path / "after.png").read_bytes()
     templates = (palette.TOKENS.parents[1] / "_templates").glob("*.html")
     assert not [path.name for path in templates if "<circle" in path.read_text("utf-8")]
 
