@@ -261,7 +261,7 @@ assert zero_.grad.isinf().all() and x.round().requires_grad and x.bfloat16().req
 #    :class: legacy
 #
 #    当时的旧代码要先把张量包成 ``Variable(x, requires_grad=True)`` 才能求导。
-#    PyTorch 0.4（2018 年）把 ``Variable`` 并入了张量，现在读到“每个 Variable 都有 ``grad_fn``”，把 Variable 换成“由运算得来的张量”来理解即可。
+#    PyTorch 0.4（2018 年）把 ``Variable`` 并入了张量，现在读到“每个 Variable 都有 ``grad_fn``”，把 Variable 换成“由被记录的运算得来的张量”来理解即可。
 
 # %%
 # 常见错误：让整数张量求梯度
@@ -634,7 +634,7 @@ torch.testing.assert_close(b.grad, -2 * b.detach())
 # --------------------
 #
 # 评估模型、用模型作预测，或者更新参数时，一般都不需要求导，这时还建计算图，只是白费内存和时间。
-# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量也不被跟踪。
+# 把代码放进 ``with torch.no_grad():``，其中的运算不被记录，算出的新张量一般也不被跟踪。
 #
 # **先猜一猜**：下面打印的三个值依次是什么？
 
@@ -835,7 +835,7 @@ assert torch.equal(a.grad, torch.zeros(3)) and e._version == 0 and e.data._versi
 #
 #    当时的教程在循环条件里写 ``y.data.norm()``，更新参数时写 ``w.data.sub_(...)``。
 #    现在前者写 ``y.detach().norm()``，后者放进 ``torch.no_grad()``。
-#    这样写，如果用 PyTorch 的运算改动了反向传播还要用的值，PyTorch 一般能发现并报错，而不是悄悄算错；例外是写了 ``fused=True`` 的优化器，它更新参数时版本号不变。
+#    这样写，如果用 PyTorch 的运算改动了反向传播还要用的值，PyTorch 一般能发现并报错，而不是悄悄算错；也有发现不了的，例如写了 ``fused=True`` 的优化器，它更新参数时版本号不变。
 
 # %%
 # 实验：学习率与 ``zero_grad()``

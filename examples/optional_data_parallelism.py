@@ -376,7 +376,7 @@ def accuracy(net, images, labels, device):
 
 # %%
 # 下面这个小函数检查各进程的参数是否完全相同：把参数接成一个向量，用 ``all_gather`` 收集各进程的向量，再比较（参数里有 NaN 时，总是说不同）。
-# 这类通信要由每个进程按同样的次序调用，少一个，其余的可能一直等到超时，也可能与后面的通信错配而算错，所以主函数里只有打印是 rank 0 独做的。
+# 这类通信要由每个进程按同样的次序调用，少一个，其余的可能一直等到超时，也可能与后面的通信错配而算错，所以主函数里 rank 0 独做的只有打印和写检查点，都不通信。
 
 
 def same_everywhere(net):
@@ -818,7 +818,7 @@ temporary.cleanup()  # 临时文件夹用完了
 # ------------------------------------
 #
 # 照本页的写法，每个进程都有完整的参数、梯度和优化器状态，所以模型要放得进一个设备。
-# 放不下时，可以看 PyTorch 的 `fully_shard <https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html>`__，它把这三样分散到各个设备上，计算到哪一层，再把那一层的参数临时取齐。
+# 放不下时，可以看 PyTorch 的 `fully_shard <https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html>`__，它把这三样分散到各个设备上；先对每一层、再对整个模型调用它，计算到哪一层，就只把那一层的参数临时取齐。
 
 # %%
 # 选读：把模型和数据放到同一个设备上
@@ -1013,7 +1013,7 @@ except TypeError as error:
 # 用一行代码并行
 # ^^^^^^^^^^^^^^^^^^
 #
-# 有几个 GPU 时，若不另作安排，PyTorch 只用其中一个。
+# 有几个 GPU 时，``.to(device)`` 也只用到其中一个。
 # ``nn.DataParallel`` 把模型包装起来，之后每一批数据会自动分给所有 GPU。
 
 device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

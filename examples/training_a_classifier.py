@@ -417,19 +417,20 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 
 # 画图（classifier）：上面是测试集的前 4 张图片，下面是网络对第 1 张给出的十个概率。
 probabilities = logits.softmax(dim=1)
-fig, (top, bottom) = plt.subplots(2, 1, figsize=(4.8, 5.3), layout="constrained", height_ratios=[1, 2.6])
+fig, (top, bottom) = plt.subplots(2, 1, figsize=(4.8, 5.4), layout="constrained", height_ratios=[1.5, 2.6])
 for i, picture in enumerate(images):
     top.imshow(to_picture(picture), interpolation="nearest", extent=(34 * i, 34 * i + 32, 32, 0))
     right = predicted[i] == labels[i]
     words = f"真实 {chinese[labels[i]]}\n预测 {chinese[predicted[i]]}"
     top.text(34 * i + 16, 36, words, ha="center", va="top", linespacing=1.4, color="black" if right else "C3")
-top.set(xlim=(0, 134), ylim=(54, 0), xticks=[], yticks=[])
+top.set(xlim=(0, 134), ylim=(52, 0), xticks=[], yticks=[], anchor="W")
 top.tick_params(length=0)
 top.set_frame_on(False)
 bars = bottom.barh(chinese, probabilities[0].numpy() * 100, color="C2")
 bottom.bar_label(bars, fmt=" %.1f%%")
 bottom.invert_yaxis()
-bottom.set_xlim(0, 100)
+bottom.set_xlim(0, 115 * probabilities[0].max().item())
+bottom.set_title("网络对第 1 张给出的概率", loc="left", fontsize=11.5)
 bottom.set_xticks([])
 bottom.tick_params(length=0)
 bottom.set_frame_on(False)
@@ -1307,7 +1308,7 @@ assert min(list(differences.values())[1:]) > 1e-3
 # 如果要逐位相等，还要注意下面几点。
 #
 # * 检查点最好在两轮之间保存；如果在一轮的中途保存，还要记下打乱的顺序和已经用到第几批。
-# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态，NumPy 的要存到另外的文件里，因为 ``weights_only=True`` 不加载。
+# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态，``np.random.get_state()`` 里的数组要先换成列表，因为 ``weights_only=True`` 不加载 NumPy 的数组。
 # * 随机失活和数据增强也用随机数，状态要取保存检查点那一刻的。
 # * 在加速器上，有些运算默认就不是每次都逐位相同，要用 ``torch.use_deterministic_algorithms(True)``。
 

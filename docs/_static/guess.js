@@ -58,14 +58,15 @@
     output.id ||= `guessed-${number}`;
     const choice = /^(True|False)$/.test(text);
     const name = `guess-answer-${number}`;
-    const said = create("output", {});
+    const hint = choice ? "选一个：" : "你的猜测：";
+    const said = create("output", {}, hint);
     const toggle = create("button", { type: "button", "aria-expanded": "false", "aria-controls": output.id }, "直接看结果");
-    const input = create("input", { type: "text", name, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+    const input = create("input", { type: "text", name, autocomplete: "off", autocapitalize: "off", spellcheck: "false", "aria-label": "你的猜测" });
     const answers = choice
       ? ["True", "False"].map((value) => create("label", {}, create("input", { type: "radio", name, value }), create("span", {}, value)))
-      : [create("label", {}, create("span", {}, "你的猜测"), input)];
-    const form = create("form", { class: "guess-form" },
-      create("div", { class: "guess-answers", role: "group", "aria-labelledby": question.id }, ...answers, create("button", { type: "submit" }, "对一对"), toggle), said);
+      : [input];
+    const form = create("form", { class: "guess-form" }, said,
+      create("div", { class: "guess-answers", role: "group", "aria-labelledby": question.id }, ...answers, create("button", { type: "submit" }, "对一对"), toggle));
 
     function cover(covered) {
       output.classList.toggle("covered", covered);
@@ -86,7 +87,7 @@
     toggle.addEventListener("click", () => {
       const covering = !output.classList.contains("covered");
       cover(covering);
-      said.replaceChildren(covering ? "" : create("span", { class: "told" }, `输出是 ${told}。`));
+      said.replaceChildren(covering ? hint : create("span", { class: "told" }, `输出是 ${told}。`));
     });
     cover(true);
     cell.before(form);

@@ -132,7 +132,7 @@ def save(figure: Any, path: Path) -> list[Path]:
         for name, dark in zip(pair, (False, True), strict=True):
             kept = (pixels != around).any(axis=-1)
             found = on_paper(recolour_pixels(pixels, kept, dark=dark), dark=dark)
-            Image.fromarray(found).save(name, lossless=True)
+            name.write_bytes(smallest(Image.fromarray(found)))
         return pair
     for image in images:
         image.set_interpolation("none")  # 原来的像素，由浏览器放大
@@ -141,6 +141,16 @@ def save(figure: Any, path: Path) -> list[Path]:
     for name, dark in zip(pair, (False, True), strict=True):
         name.write_bytes(recolour_svg(buffer.getvalue(), dark=dark))
     return pair
+
+
+def smallest(image: Image.Image) -> bytes:
+    """无损的 WebP：两种压缩办法里小的一个，字多的图和照片多的图各合适一种。"""
+    found = []
+    for method in (4, 6):
+        buffer = BytesIO()
+        image.save(buffer, "webp", lossless=True, method=method)
+        found.append(buffer.getvalue())
+    return min(found, key=len)
 
 
 def draw(figure: Any, dpi: int) -> NDArray[np.uint8]:
