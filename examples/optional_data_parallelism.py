@@ -15,7 +15,7 @@
 # DDP 的一步
 # --------------------
 #
-# 今天做数据并行，PyTorch 推荐的是**分布式数据并行**（distributed data parallel，DDP），只有一台机器时也是如此。
+# 今天做数据并行，PyTorch 推荐的是**分布式数据并行**（distributed data parallel，DDP）。
 # 先认识四个词。
 #
 # - 一起训练的几个进程组成**进程组**（process group），通常每个加速器（例如 GPU）由一个进程负责，没有加速器就在 CPU 上计算。
@@ -233,11 +233,11 @@ for n in range(1, 26):
 print([len(share) for share in shares(10, 3)])
 
 # %%
-# 合起来比样本数多出 2 个，也就是说，这一轮里有 2 个样本用了两次。
+# 合起来比样本数多出 2 个，这一轮里有 2 个样本用了两次。
 # 如果不要填充，就设 ``drop_last=True``，把余下的丢掉。
 # 训练时这点重复通常无关紧要；评估时却会把同一个样本数两遍，所以下面的评估不用这个采样器。
 #
-# 下图为了便于看清，没有打乱。
+# 下图没有打乱。
 # 在本站的网页上，可以改变样本数和进程数，也可以与本页选读里的 ``DataParallel`` 比较。
 
 # %%
@@ -360,7 +360,7 @@ def train_epoch(model, loader, optimizer, device, first_step, die_at):
 
 # %%
 # 评估时每个进程负责测试集里的一部分，直接用没有包装的 ``net``，互不等待，最后合计一次。
-# 每张图片恰好数一遍，没有填充。
+# 每张图片恰好数一遍。
 
 
 def accuracy(net, images, labels, device):
@@ -508,7 +508,7 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 # --------------------
 #
 # 把文件存在一个文件夹里，最好是上一篇的 ``data`` 所在的那个，在那里打开终端。
-# 为了不让你久等，只用 6400 张图片，训练 3 轮。
+# 这里只用 6400 张图片，训练 3 轮。
 # 在 Linux 和 macOS 上，用这条命令启动两个进程：
 #
 # .. code-block:: bash
@@ -643,7 +643,7 @@ speedup = min(one["seconds"]) / min(two["seconds"])
 # 打断之后继续训练
 # --------------------
 #
-# 现在演练一次事故：在第 150 步，也就是第 2 轮的半途，rank 1 突然退出。
+# 现在演练一次事故，在第 150 步，也就是第 2 轮的半途，rank 1 突然退出。
 
 output, errors = launch(*setting, "--checkpoint=broken.pt", "--die-at=150", ok=False)
 print(output)
