@@ -392,6 +392,35 @@ def test_the_caption_is_of_what_is_shown(page, server):
     expect(figure.locator("output.said")).to_contain_text("第 11 步")
 
 
+def test_the_button_stays_in_sight(browser, server):
+    """原图和可操作的图高矮不同：按过“看原图”，按钮还在屏幕里，也没有东西盖住图；按回去也是。"""
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    for name in ("backward", "strides"):
+        figure = wake(page, server, name)
+        for label in ("看原图", "回到可操作的图"):
+            figure.get_by_role("button", name=label).click()
+            expect(figure.locator(".foot button").last).to_be_in_viewport()
+        assert figure.locator(".enlarge").evaluate("e => e.offsetWidth") < 100
+    context.close()
+
+
+def test_numbers_beside_sliders_are_theirs(page, server):
+    """画的时候收紧了滑块的上限，旁边的数也跟着变。"""
+    figure = wake(page, server, "strides")
+    figure.get_by_role("group", name=re.compile("^存储")).get_by_role("radio").nth(10).click(force=True)
+    figure.locator("form").get_by_label("取", exact=False).first.select_option("base[:, 1:3]")
+    slider = figure.locator("input[type=range][name='strides.cell']")
+    assert slider.evaluate("e => e.closest('label').querySelector('b').textContent === e.value")
+
+
+def test_second_round_begins_at_once(page, server):
+    """选了第二遍，就走到第二遍的第一步；直接再反向，立刻看到报错。"""
+    figure = wake(page, server, "backward")
+    figure.get_by_role("combobox", name=re.compile("^第二遍")).select_option("direct")
+    expect(figure.locator(".wrong")).to_contain_text("backward through the graph a second time")
+
+
 def test_nothing_drawn_is_cut_off(page, server):
     """计算图里的字都在图内，第一步的 grad None 最长。"""
     figure = wake(page, server, "backward")

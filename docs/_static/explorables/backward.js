@@ -173,6 +173,7 @@
       const most = trace(graph, leavesOf(graph, values), values.second, values.zero).length - 1;
       ui.limit("step", most);
       if (changed === "graph") ui.set({ step: most });
+      if (changed === "second" && values.second) ui.set({ step: trace(graph, leavesOf(graph, values), "", false).length }); // 第二遍的第一步
     },
     draw(values, ui) {
       const graph = GRAPHS[values.graph];

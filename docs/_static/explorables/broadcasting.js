@@ -62,6 +62,7 @@
 
   add("broadcasting", {
     title: "动手试：两个形状怎样广播",
+    above: true,
     fields: [
       { name: "a", label: "a 的形状", kind: "text", value: "(5, 3)" },
       { name: "b", label: "b 的形状", kind: "text", value: "(3,)" },

@@ -102,7 +102,8 @@
       return { name, width, height, count, note, canvases, maps, wanted, box: h("div", { class: `maps ${name}` }, maps) };
     });
     view.details = h("details", { class: "layers", ontoggle: () => view.paintMaps() }, h("summary", {}, "每一层的特征图；关掉一张，看还剩什么"),
-      h("p", {}, "越亮数值越大，每张各自拉伸，黑色是 0。点一张卷积的特征图就把它关掉，也就是全部换成 0。"), all,
+      h("p", {}, "越亮数值越大，每张各自拉伸，黑色是 0。点一张卷积的特征图就把它关掉，也就是全部换成 0。"),
+      h("div", { class: "restore" }, all, (view.after = h("span", { "aria-hidden": "true" }))),
       view.layers.flatMap(({ note, box }) => [note, box]));
     ui.stage.replaceChildren(
       h("div", { class: "result" },
@@ -186,6 +187,7 @@
     const order = (list) => list.map((_, i) => i).sort((a, b) => list[b] - list[a]);
     const [first, second] = order(chances);
     const [best] = order(beside);
+    view.after.textContent = open ? `关掉 ${layer} 的第 ${Number(number) + 1} 张：${data.names[first]} ${percent(chances[first])}，原来${data.names[best]} ${percent(beside[best])}` : ""; // 手机上那句话在屏幕外
     if (values.source === "photo" && !view.photo) {
       ui.say(view.unreadable ? `${view.unreadable} 读不出来：换一张 JPEG、PNG 或 WebP 图片。` : "还没有选照片，现在送进网络的是一片灰。");
       return;

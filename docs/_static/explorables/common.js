@@ -122,10 +122,10 @@
 
     function draw(key) {
       part.adapt?.(values(), ui, key);
-      const now = values();
+      part.draw(values(), ui);
+      const now = values(); // 画的时候可能收紧了滑块的上限
       for (const one of kept)
         if (one.kind === "range") places[one.name].querySelector("b").textContent = one.show ? one.show(now[one.name]) : now[one.name];
-      part.draw(now, ui);
     }
     let timer;
     function changed(key) {
@@ -159,6 +159,8 @@
     function swap() {
       const shown = figure.classList.toggle("original");
       original.textContent = shown ? "回到可操作的图" : "看原图";
+      const { top, bottom } = original.getBoundingClientRect(); // 两边高矮不同，按钮可能到了屏幕外
+      if (top < 80 || bottom > innerHeight) (shown ? figure : original).scrollIntoView({ block: shown ? "start" : "nearest" });
     }
 
     form.addEventListener("input", (event) => event.target.name && changed(event.target.name.slice(name.length + 1)));

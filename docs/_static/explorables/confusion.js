@@ -67,6 +67,9 @@
     const chosen = view.buttons[truth][guess];
     for (const button of view.buttons.flat()) button.setAttribute("aria-pressed", String(button === chosen));
     reachable(view.buttons, chosen);
+    const scroller = view.made.parentElement; // 屏幕窄时，选中的格子移到看得见的地方
+    const [cell, seen] = [chosen.getBoundingClientRect(), scroller.getBoundingClientRect()];
+    if (cell.right > seen.right || cell.left < seen.left + 60) scroller.scrollLeft += cell.left - seen.left - seen.width / 2;
     const shown = data.cells[`${truth},${guess}`];
     view.pictures.replaceChildren(...shown.map(({ index, place, p }) => {
       const canvas = h("canvas", { width: 32, height: 32, class: "pixels", role: "img", "aria-label": `测试集第 ${index} 张` });

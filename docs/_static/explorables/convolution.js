@@ -90,6 +90,7 @@
 
   add("convolution", {
     title: "动手试：移动窗口，换卷积核、填充和步幅",
+    above: true,
     caption: "左边是输入，框里是窗口；右边是输出，框着的一格由窗口里的数与卷积核算出。",
     data: ["convolution"],
     fields: [
