@@ -120,7 +120,11 @@ def measure_growth(sizes: tuple[int, ...] = SIZES) -> Rows:
             site = TinySite(Path(folder), {f"t{number:03}": made_up(number) for number in range(count)})
             elapsed, said = run([sys.executable, "-c", WITH_USAGE], site.folder)
         used = said.splitlines()[-1].split()
-        rows[f"{count} 篇"] = {"从头构建（秒）": elapsed, "排版的处理器（秒）": float(used[0]), "排版的内存（MB）": int(used[1])}
+        rows[f"{count} 篇"] = {
+            "从头构建（秒）": elapsed,
+            "排版的处理器（秒）": float(used[0]),
+            "排版的内存（MB）": int(used[1]),
+        }
     return rows
 
 
