@@ -4,7 +4,7 @@ from sphinx.application import Sphinx
 
 from site_builder.look import assets, body, edit_links, head, mark, navigation, page, share, tutorial_cards
 
-#: 全站的样式，和 conf.py 的 html_css_files 合成一个文件；打印的在最后。
+#: 全站的样式和各自的次序，与 conf.py 的 html_css_files 合成一个文件。
 STYLES = {"tokens.css": 700, "code.css": 710, "print.css": 900}
 
 
