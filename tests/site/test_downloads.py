@@ -334,7 +334,7 @@ def test_pages_in_markdown(site):
         text = path.read_text("utf-8")
         page = BeautifulSoup(MarkdownIt("commonmark").enable("table").render(without_math(text)), "html.parser")
         original = BeautifulSoup(path.with_suffix(".html").read_text("utf-8"), "html.parser").find("article")
-        for element in original.select(".drawing-code > summary"):
+        for element in original.select(".drawing-code > summary, .provenance-box > summary"):
             element.decompose()
         for element in original.select(".headerlink, .math, .katex"):
             element.replace_with("公式" if "math" in element.get("class") else "")
