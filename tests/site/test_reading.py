@@ -419,19 +419,20 @@ def test_pictures_grow_at_a_tap(page, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_stand_in_the_middle(browser, server, scheme):
-    """窄的图在一栏正中，浅色、深色两版一样。"""
+def test_figures_share_the_left_edge(browser, server, scheme):
+    """图、图的说明、画图的代码和正文从同一处开始，浅色、深色两版一样。"""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server + TUTORIAL)
     picture = page.locator(f"figure.drawing img.only-{scheme}").first
     picture.scroll_into_view_if_needed()
-    left, right = picture.evaluate(
-        """(image) => { const [inner, outer] = [image, image.closest('figure')].map((e) => e.getBoundingClientRect());
-        return [inner.left - outer.left, outer.right - inner.right]; }"""
+    edges = picture.evaluate(
+        """(image) => { const figure = image.closest('figure');
+        const parts = [image, ...figure.querySelectorAll('figcaption, summary'), figure.parentElement.querySelector('p')];
+        return parts.map((e) => e.getBoundingClientRect().left); }"""
     )
     context.close()
-    assert left > 20 and abs(left - right) < 2
+    assert len(edges) == 4 and max(edges) - min(edges) < 2
 
 
 def test_figures_have_captions(site, tutorials):
