@@ -680,7 +680,7 @@ print(f"这 12 张里最低的概率：{confidence[worst].min():.1%}")
 # %%
 
 # 画图：概率最高的 12 个错误；看看图片的背景和颜色像哪一类。
-fig, axes = plt.subplots(4, 3, figsize=(4.8, 7.6), layout="constrained")
+fig, axes = plt.subplots(4, 3, figsize=(4.4, 7), layout="constrained")
 for ax, i in zip(axes.flat, worst.tolist()):
     ax.imshow(test_set.data[i], interpolation="nearest")
     ax.set_title(f"预测：{chinese[test_predicted[i]]} {confidence[i]:.1%}\n标签：{chinese[test_labels[i]]}", fontsize=11)
