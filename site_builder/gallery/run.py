@@ -42,14 +42,14 @@ def execute(app: Sphinx) -> None:
         with _alone():
             wanted = [name for name in config.execute_only or config.tutorials if not _current(name, keys[name])]
             wanted.sort(key=lambda name: name not in config.execute_first)
+            first = set(wanted) & set(config.execute_first)
+
+            def run(name: str) -> list[tuple[int, str]]:
+                return _run(app, name, sources, keys[name], around, aside=bool(first - {name}))
+
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 try:
-                    first = set(wanted) & set(config.execute_first)
-                    found = list(
-                        pool.map(
-                            lambda name: _run(app, name, sources, keys[name], around, bool(first - {name})), wanted
-                        )
-                    )
+                    found = list(pool.map(run, wanted))
                 except BaseException:  # 被打断：不等示例跑完
                     pool.shutdown(wait=False, cancel_futures=True)
                     end_all()

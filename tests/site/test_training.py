@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from conftest import ROOT
 from reader_machine import (
+    bring_data,
     check_labels,
     check_outputs,
     download,
@@ -27,7 +27,6 @@ from reader_machine import (
     surroundings,
 )
 
-from site_builder.data import cifar10_from_npm as cifar10
 from site_builder.explorables import classifier
 
 TRAINING = "training_a_classifier"
@@ -54,9 +53,11 @@ def packed(weights):
 def test_training(site, reader, kernels, homes, first_lines, tmp_path):
     """输出都与网页一样，训练出的网络就是网页上互动图里的那两个。"""
     folders = {kind: tmp_path / kind for kind in ("py", "ipynb")}
+    published = download(site, f"{TRAINING}.py")
     for folder in folders.values():
-        shutil.copytree(ROOT / "examples/data" / cifar10.FOLDER, folder / "data" / cifar10.FOLDER)
-    shutil.copy(download(site, f"{TRAINING}.py"), folders["py"])
+        folder.mkdir()
+        bring_data(folder, published.read_text("utf-8"))
+    shutil.copy(published, folders["py"])
     before = {kind: listing(folder) for kind, folder in folders.items()}
     kept = tmp_path / "networks.pt"
     more = {"FIRST_LINES": str(first_lines), "START_METHOD": "spawn"}
