@@ -15,7 +15,7 @@
 # --------
 #
 # 初始权重和打乱数据的顺序都来自随机数，所以先固定随机种子（random seed）。
-# 本页的网络很小，每步处理的图片不多，用多个线程计算，花在协调上的时间往往比省下的还多，所以只用一个线程；换成大的网络时，去掉这一行。
+# 本页的网络很小，每步处理的图片不多，多用线程省不了多少时间，线程数又影响舍入，所以固定只用一个；换成大的网络或批量时，去掉这一行。
 # 在同一台机器、同样版本的软件上用 CPU 从头运行，本页的数字不会变。
 # 换了机器或版本，数字通常略有不同，对某一张图片的预测也可能不同。
 
@@ -648,7 +648,8 @@ for position in mistakes.flatten().argsort(descending=True)[:6].tolist():
     print(f"{chinese[i]} 认成 {chinese[j]}：{mistakes[i, j]} 张")
 
 # %%
-# 再数一数，有多少错误发生在动物之间或交通工具之间：10 类两两比较，同是或同不是交通工具，结果就是 ``True``。
+# 再数一数，有多少错误发生在动物之间或交通工具之间。
+# ``same_kind`` 的形状与混淆矩阵相同，两类同是或同不是交通工具的格子是 ``True``，对角线除外，用它取出这样的错误。
 
 vehicle = torch.tensor([name in ("plane", "car", "ship", "truck") for name in classes])
 same_kind = (vehicle.unsqueeze(1) == vehicle).fill_diagonal_(False)
@@ -745,7 +746,7 @@ assert shares == sorted(shares) and shares[-1] > 0.85
 # 所以要从训练集里再分出一部分作验证集（validation set）：训练集用来更新参数，验证集用来做选择，测试集留到选定以后，只用来估计结果。
 #
 # 前面每取一张图片都要转换一次，这里改为一次把全部图片变成一个 8 位整数的张量，用到一批时再转换成浮点数，这样快得多。
-# ``train_set.data`` 和 ``train_set.targets`` 是没有转换过的全部图片和标签；``permute`` 把图片的通道移到高和宽的前面，``contiguous`` 再按新的顺序排好内存。
+# ``train_set.data`` 和 ``train_set.targets`` 是没有转换过的全部图片和标签；``permute`` 把图片的通道移到高和宽的前面，``contiguous`` 保证内存也按新的顺序排列。
 # 图片已经是张量，所以 ``prepare`` 里不用 ``ToImage``。
 # ``torch.randperm(n)`` 给出 0 到 n - 1 的随机排列，前一段用来训练，其余的用来验证。
 
@@ -917,13 +918,14 @@ assert better_seconds <= original_seconds, (better_seconds, original_seconds)
 # ----------------------
 #
 # 这个网络要 32×32 的图片，所以自己的图片要先缩小，再做与训练时同样的转换。
-# 下面把一张测试图片放大，存成文件，充当你的照片；用的时候，把 ``photo_path`` 换成你自己的文件名。
+# 下面把一张测试图片放大，存成文件，充当你的照片；用的时候，让 ``photo_path`` 等于你自己的文件名。
 
 from PIL import Image
 
 with tempfile.TemporaryDirectory() as folder:
-    photo_path = Path(folder) / "photo.png"
-    Image.fromarray(test_set.data[0]).resize((400, 320)).save(photo_path)
+    sample = Path(folder) / "photo.png"
+    Image.fromarray(test_set.data[0]).resize((400, 320)).save(sample)
+    photo_path = sample  # 换成你自己的文件名
     with Image.open(photo_path) as file:
         photo = file.convert("RGB")
 
@@ -1308,7 +1310,7 @@ assert min(list(differences.values())[1:]) > 1e-3
 # 如果要逐位相等，还要注意下面几点。
 #
 # * 检查点最好在两轮之间保存；如果在一轮的中途保存，还要记下打乱的顺序和已经用到第几批。
-# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态，``np.random.get_state()`` 里的数组要先换成列表，因为 ``weights_only=True`` 不加载 NumPy 的数组。
+# * 每个设备、每个库的随机数发生器各有状态：CPU 上用 ``torch.get_rng_state()``，CUDA 上用 ``torch.cuda.get_rng_state_all()``，用到 NumPy 和 Python 的 ``random`` 时也要分别保存它们的状态，``np.random.get_state()`` 里的数组要先用 ``tolist()`` 换成列表，因为 ``weights_only=True`` 不加载 NumPy 的数组和数。
 # * 随机失活和数据增强也用随机数，状态要取保存检查点那一刻的。
 # * 在加速器上，有些运算默认就不是每次都逐位相同，要用 ``torch.use_deterministic_algorithms(True)``。
 

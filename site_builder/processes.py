@@ -87,6 +87,13 @@ def follow_parent() -> None:
         threading.Thread(target=_wait_for_end, args=(int(pipe),), daemon=True, name="follow_parent").start()
 
 
+def step_aside() -> None:
+    """让出一个核，自己和自己起的进程用其余的。不用 nice：torchrun 另立会话，Linux 的 autogroup 让各会话平分处理器。"""
+    if hasattr(os, "sched_setaffinity"):  # macOS 没有
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[1:] or cores)
+
+
 def _wait_for_end(pipe: int) -> None:
     os.read(pipe, 1)
     kill_marked(os.environ[MARK])

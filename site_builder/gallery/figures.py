@@ -63,7 +63,7 @@ def style() -> dict[str, Any]:
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
     """Sphinx-Gallery 的图像抓取函数，返回图的 reStructuredText；不合约定时抛出 ExampleError。
 
-    每幅图三个文件：``…_light``、``…_dark`` 和缩略图用的小 WebP（Sphinx-Gallery 给的名字）。
+    每幅图三个文件：``…_light``、``…_dark``，和一个像素的 WebP（Sphinx-Gallery 给的名字，它要有这个文件）。
     """
     if "matplotlib.pyplot" not in sys.modules:
         return ""
@@ -112,16 +112,14 @@ def drop_title(figure: Any) -> None:
 
 
 def save(figure: Any, path: Path) -> list[Path]:
-    """存下 `figure`，返回浅色、深色两版的路径；`path` 换成 ``.webp`` 是缩略图。"""
+    """存下 `figure`，返回浅色、深色两版的路径。"""
     images = [image for axes in figure.axes for image in axes.get_images()]
     photographed = any(np.ndim(image.get_array()) == 3 for image in images)
     suffix = ".webp" if photographed else ".svg"
     pair = [path.with_name(f"{path.stem}_{theme}{suffix}") for theme in ("light", "dark")]
-    pixels = draw(figure, 2 * PIXELS if photographed else PIXELS)
-    light = Image.fromarray(on_paper(recolour_pixels(pixels, None, dark=False), dark=False))
-    thumbnail = light.reduce(2) if photographed else light
-    thumbnail.save(path.with_suffix(".webp"), lossless=True)
+    Image.new("L", (1, 1)).save(path.with_suffix(".webp"))
     if photographed:
+        pixels = draw(figure, 2 * PIXELS)
         figure.set_layout_engine("none")  # 照片藏起来时，constrained 会把文字挪动一点，就分不清哪里是照片了
         shown = [image for image in images if image.get_visible()]
         for image in shown:
@@ -129,8 +127,8 @@ def save(figure: Any, path: Path) -> list[Path]:
         around = draw(figure, 2 * PIXELS)
         for image in shown:
             image.set_visible(True)
+        kept = (pixels != around).any(axis=-1)
         for name, dark in zip(pair, (False, True), strict=True):
-            kept = (pixels != around).any(axis=-1)
             found = on_paper(recolour_pixels(pixels, kept, dark=dark), dark=dark)
             name.write_bytes(smallest(Image.fromarray(found)))
         return pair
@@ -196,11 +194,15 @@ def recolour(colours: Colours, *, dark: bool) -> Colours:
 
 
 def recolour_pixels(pixels: NDArray[np.uint8], kept: NDArray[np.bool_] | None, *, dark: bool) -> NDArray[np.uint8]:
-    """(高, 宽, 3 或 4) 的像素换成浅色版或深色版的颜色；`kept` (高, 宽) 为真的不动。"""
+    """(高, 宽, 3 或 4) 的像素换成浅色版或深色版的颜色；`kept` (高, 宽) 为真的不动。
+
+    一种颜色只算一次：一幅图有上百万个像素，照片以外却只有几百种颜色。
+    """
     found = pixels.copy()
-    found[..., :3] = np.round(recolour(pixels[..., :3] / 255, dark=dark) * 255)
-    if kept is not None:
-        found[kept] = pixels[kept]
+    moved = np.ones(pixels.shape[:2], bool) if kept is None else ~kept
+    packed, which = np.unique(pixels[moved][:, :3] @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
+    colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1) / 255
+    found[moved, :3] = np.round(recolour(colours, dark=dark) * 255)[which]
     return found
 
 

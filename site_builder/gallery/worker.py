@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     request = pickle.loads((folder / "request.pickle").read_bytes())
     name, conf = request["name"], request["gallery_conf"]
     if request["aside"]:
-        step_aside()
+        processes.step_aside()
     limit(request["seconds"])
     script = (folder / f"examples/{name}.py").read_text("utf-8")
     reset_matplotlib("matplotlib" in script)
@@ -67,13 +67,6 @@ def hand_over(folder: Path, result: dict[str, Any]) -> NoReturn:
     """交出结果，就此结束：不等示例留下的线程和 atexit。"""
     (folder / "result.json").write_text(json.dumps(result), "utf-8")
     os._exit(0)
-
-
-def step_aside() -> None:
-    """让出一个核，自己和自己起的进程用其余的。不用 nice：torchrun 另立会话，Linux 的 autogroup 让各会话平分处理器。"""
-    if hasattr(os, "sched_setaffinity"):  # macOS 没有
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[1:] or cores)
 
 
 def limit(seconds: int) -> None:

@@ -45,6 +45,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_node(cards.card_link)
     app.add_directive("card-prelude", cards.CardPrelude)
     app.add_directive("card-code", cards.CardCode)
+    app.connect("builder-inited", cards.start, priority=50)  # 在执行示例之前
     app.connect("doctree-read", cards.collect)
     app.connect("env-updated", cards.execute)
     app.connect("doctree-resolved", cards.resolve)

@@ -92,9 +92,10 @@ def run_apart(parts: Sequence[Part]) -> Result:
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
-    from site_builder.processes import follow_parent
+    from site_builder.processes import follow_parent, step_aside
 
     follow_parent()
+    step_aside()
     import torch
 
     torch.set_num_threads(1)

@@ -8,23 +8,26 @@
 都是一条带文件和行号的 Sphinx 警告（构建以 -W 运行，因此是错误）。
 
 现成的扩展都差一点：Sphinx-Gallery 只管整篇脚本；doctest 只比对人手写下的输出；myst-nb 一页一个内核，
-卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里导入一次 torch，再为每张卡片分出一个进程（`card_runner`），
-读到第一张时就启动，与读别的页面同时进行；结果按卡片的文字和软件包的版本存在 Sphinx 的环境里，没有改动就不启动。
+卡片之间会互相沾染，一张一个内核又要反复导入 torch。这里导入一次 torch，再为每张卡片分出一个进程（`card_runner`）。
+读页面要等示例执行完，卡片不必等：构建一开始就从 Markdown 里找出来（`start`），与示例同时执行。结果按卡片的文字和
+软件包的版本存在 Sphinx 的环境里，没有改动就不启动。
 """
 
 import contextlib
 import functools
 import json
-import multiprocessing
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar, Optional
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.parsers.rst.states import MarkupError
+from markdown_it import MarkdownIt
+from myst_parser.parsers.directives import parse_directive_text
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -114,6 +117,31 @@ def versions() -> tuple[str, ...]:
     return platform.python_version(), version("torch"), version("numpy")
 
 
+def start(app: Sphinx) -> None:
+    """开始执行没有执行过的卡片；写错了的、藏在别的指令里的不管，读到那一页时再说。"""
+    if app.builder.format == "html":
+        done = store.results(app.env).cards
+        for path in sorted(Path(app.srcdir).rglob("*.md")):
+            Runner.shared().submit(card for card in written(path.read_text("utf-8")) if key(card) not in done)
+
+
+def written(text: str) -> Iterator[Card]:
+    """Markdown 的 `text` 里的卡片，依次。"""
+    known = {"{card-prelude}": CardPrelude, "{card-code}": CardCode}
+    before: Card = []
+    for token in MarkdownIt().parse(text):
+        name, _, title = token.info.partition(" ")
+        if token.type == "fence" and token.map and name in known:
+            with contextlib.suppress(MarkupError):
+                found = parse_directive_text(known[name], title, token.content)
+                line, options = token.map[0] + 2 + found.body_offset, found.options
+                one = Part(line, "\n".join(found.body), options.get("raises", ""), options.get("file", ""))
+                if name == "{card-prelude}":
+                    before.append(one)
+                else:
+                    yield [*before, one]
+
+
 def collect(app: Sphinx, doctree: nodes.document) -> None:
     """记下本页的卡片；卡片所在的小节排成网格。"""
     outputs = list(doctree.findall(card_output))
@@ -123,10 +151,6 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
     if outputs:
         store.page(app.env).cards = [output["parts"] for output in outputs]
         store.page(app.env).sums_up = True  # 卡片里的链接要跟着教程的小节走
-        if multiprocessing.parent_process() is None:  # sphinx -j 的读页进程等不到结果
-            Runner.shared().submit(
-                output["parts"] for output in outputs if key(output["parts"]) not in store.results(app.env).cards
-            )
 
 
 def execute(app: Sphinx, env: BuildEnvironment) -> list[str]:
