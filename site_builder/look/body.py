@@ -48,6 +48,8 @@ def dress(
             code.set("class", " ".join([*_classes(code), "long"]))
     for box in _with_class(root, "provenance-box"):
         box.tag, box[0].tag = "details", "summary"
+    for link in root.iter("a"):
+        _bare_brackets(link)
     _note_links(root)
     pictures.measure(app, pagename, root)
     assets.choose(app, context, root)
@@ -186,6 +188,20 @@ def _move_answers(section: HtmlElement) -> None:
     exercises = section.xpath("./ol/li")
     for exercise, answer in zip(exercises, list(_with_class(section, "answer")), strict=False):
         exercise.append(answer)
+
+
+def _bare_brackets(link: HtmlElement) -> None:
+    """书名号放到链接外面：它一半是空白，下划线会比看得见的字长出半格。"""
+    name = link[0] if len(link) == 1 else link
+    if not re.fullmatch("《.+》", name.text or ""):
+        return
+    name.text = str(name.text)[1:-1]
+    link.tail = "》" + (link.tail or "")
+    before = link.getprevious()
+    if before is None:
+        link.getparent().text = (link.getparent().text or "") + "《"
+    else:
+        before.tail = (before.tail or "") + "《"
 
 
 def _note_links(root: HtmlElement) -> None:
