@@ -419,20 +419,30 @@ def test_pictures_grow_at_a_tap(page, server):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_share_the_left_edge(browser, server, scheme):
-    """图、图的说明、画图的代码和正文从同一处开始，浅色、深色两版一样。"""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_figures_line_up_with_the_text(browser, server, scheme, width):
+    """图、画图的代码和正文从同一处开始；说明在宽屏上到正文的右边为止，手机上在图下面。浅色、深色两版一样。"""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server + TUTORIAL)
-    picture = page.locator(f"figure.drawing img.only-{scheme}").first
+    picture = page.locator(f"figure.drawing:not(.explored) img.only-{scheme}").first
     picture.scroll_into_view_if_needed()
-    edges = picture.evaluate(
+    image, code, text, caption = picture.evaluate(
         """(image) => { const figure = image.closest('figure');
-        const parts = [image, ...figure.querySelectorAll('figcaption, summary'), figure.parentElement.querySelector('p')];
-        return parts.map((e) => e.getBoundingClientRect().left); }"""
+        const parts = [image, figure.querySelector('summary'), figure.parentElement.querySelector('p'),
+                       figure.querySelector('.drawing-caption')];
+        return parts.map((e) => e.getBoundingClientRect().toJSON()); }"""
     )
     context.close()
-    assert len(edges) == 4 and max(edges) - min(edges) < 2
+    assert max(abs(part["left"] - text["left"]) for part in (image, code)) < 2
+    if width < 700:
+        assert caption["top"] > image["bottom"] and abs(caption["left"] - text["left"]) < 2
+    else:
+        assert (
+            caption["top"] < image["top"] + 5
+            and caption["left"] > image["right"]
+            and caption["right"] <= text["right"] + 1
+        )
 
 
 def test_figures_have_captions(site, tutorials):
