@@ -911,7 +911,7 @@ def draw_fit():
     styles = {0.01: "--", 0.1: "-", 1.1: "-."}
     for rate, (x, y, name) in places.items():
         losses = [loss for *_, loss in train(rate)]
-        bottom.semilogy(losses, styles[rate], color="C3")
+        bottom.semilogy(losses, styles[rate], color="C3" if rate > 1 else "C2")
         bottom.text(x, y, name, fontsize=11)
     bottom.yaxis.set_major_formatter("{x:g}")
     bottom.set(xlabel="步数", ylim=(0.005, 1e5), title="三种学习率（纵轴是损失，对数刻度）")

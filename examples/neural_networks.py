@@ -1221,7 +1221,7 @@ assert curves["SGD lr=0.01"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > 
 # 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走，SGD 最慢
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):
-    ax.semilogy(losses, line, color="C3", lw=2)
+    ax.semilogy(losses, line, color="C2", lw=2)
     ax.text(61, losses[-1], name, va="center")
 ax.set(xlabel="步", xlim=(0, 60), xticks=[0, 20, 40, 60], yticks=[0.1, 0.01, 0.001, 0.0001])
 ax.yaxis.set_major_formatter("{x:g}")

@@ -306,7 +306,7 @@ def prepare_data(path):
 # 下面的函数选定设备，再建立进程组。
 # 加速器的个数不少于进程数时，每个进程用一个加速器，否则都用 CPU。
 # 负责通信的程序叫后端（backend），由 PyTorch 按设备选择，例如英伟达的 GPU 用 NCCL；CPU 用 ``gloo``。
-# Windows 的安装包里没有 NCCL，苹果的 MPS 没有可用的后端，所以各写了一个判断。
+# Windows 的安装包里没有 NCCL，苹果的 MPS 和 Windows 上英特尔的 GPU 没有可用的后端，所以各写了一个判断。
 
 import sys
 
@@ -319,13 +319,15 @@ def start():
         prepare_data("cifar10.pt")  # 其他进程在建立进程组时等待
     kind = torch.accelerator.current_accelerator(check_available=True)
     count = torch.accelerator.device_count()
-    if kind is None or kind.type == "mps" or count < int(os.environ["LOCAL_WORLD_SIZE"]):
+    windows = sys.platform == "win32"
+    unusable = kind is None or kind.type == "mps" or (windows and kind.type != "cuda")
+    if unusable or count < int(os.environ["LOCAL_WORLD_SIZE"]):
         device = torch.device("cpu")
         dist.init_process_group("gloo")
     else:
         device = torch.device(kind.type, local_rank)
         torch.accelerator.set_device_index(local_rank)
-        if sys.platform == "win32":
+        if windows:
             dist.init_process_group("gloo")
         else:
             dist.init_process_group(device_id=device)
@@ -788,7 +790,7 @@ assert "rank      : 1 " in summary.split("Root Cause")[1], summary
 #
 # **解决办法**：记下 ``Root Cause`` 里的 rank，到上面找这个进程的异常；建立了进程组之后，异常的每一行前面都有 ``[rank1]:`` 这样的标记。
 # 但是几个进程几乎同时失败时，最先看到的不一定是起因：对方突然消失时，正在通信的进程也会报错，说连接断开。
-# 所以要找的是与连接无关的那一条异常。
+# 所以先找与连接无关的那一条异常；一条也没有，就看 ``Root Cause`` 的 ``exitcode``，例如 -9 是被系统强行结束的，常因内存不够。
 # 给主函数加上 ``torch.distributed.elastic.multiprocessing.errors`` 里的装饰器 ``record``，异常的回溯也会写进这份小结。
 
 temporary.cleanup()  # 临时文件夹用完了
@@ -1280,7 +1282,7 @@ print(fresh.load_state_dict(saved))
 # - DDP 的每个进程有一份模型：包装时从 rank 0 广播，反向传播时求梯度的平均，各自更新之后参数仍然相同。
 # - 各进程的样本数相同、损失对样本求平均时，平均的梯度等于整批的梯度；批量归一化和随机失活使结果与单个进程不同。
 # - ``DistributedSampler`` 把样本分给各进程，除不尽时填充；每轮开始时，每个进程都要调用 ``set_epoch``。
-# - 检查点由 rank 0 写，先写到别的名字再换上；里面有模型、优化器和进度，恢复之后与没有中断的训练相同，只差舍入误差。
+# - 检查点由 rank 0 写，先写到别的名字再换上；里面有模型、优化器和进度，恢复之后接着训练，与没有中断时的差别只来自舍入。
 
 # %%
 # 练习

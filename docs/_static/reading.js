@@ -120,22 +120,26 @@
   }
   const box = document.getElementById("contents");
   const reading = new Set();
+  function mark(section) {
+    const entry = entries.get(section);
+    for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
+    for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
+    if (!entry) return;
+    if (tutorial) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
+    const [outer, inner] = [box.getBoundingClientRect(), entry.firstElementChild.getBoundingClientRect()];
+    if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;
+    if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 80;
+  }
   const observer = new IntersectionObserver(
     (changes) => {
       for (const { target, isIntersecting } of changes) reading[isIntersecting ? "add" : "delete"](target);
-      const section = [...entries.keys()].findLast((section) => reading.has(section));
-      const entry = entries.get(section);
-      for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
-      for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
-      if (!entry) return;
-      if (tutorial) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
-      const [outer, inner] = [box.getBoundingClientRect(), entry.firstElementChild.getBoundingClientRect()];
-      if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;
-      if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 80;
+      mark([...entries.keys()].findLast((section) => reading.has(section)));
     },
     { rootMargin: "-15% 0px -84% 0px" }, // 窗口上方 15% 处的一条线，读到哪一节就是哪一节
   );
   for (const section of entries.keys()) observer.observe(section);
+  const end = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
+  if (end && entries.size) new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && mark([...entries.keys()].at(-1))).observe(end);
 
   // -- 复制：只要代码，不要提示符和命令的输出 ---------------------------------------------------
 

@@ -27,9 +27,8 @@ MARKED = re.compile(r"# ←")
 OPENING = ("你将学到", "需要先会")
 #: 二级标题 -> 那一节的 class。
 SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
-#: 一行多少列（汉字算 1.66 列）以上，输出在手机上、代码在平板上就可能要横向滚动。
-NARROW, WIDE = 42, 66
-TALL = 20
+#: 一行多少列（汉字算 1.66 列）以上，不折行的输出在手机上就可能要横向滚动；多少行以上，就可能要上下滚动。
+NARROW, TALL = 42, 20
 #: 正文里这么长以内的代码不从中间折行（手机一行约 40 列）。
 UNBROKEN = 24
 
@@ -46,6 +45,8 @@ def dress(
     for code in _with_class(root, "literal"):
         if code.tag == "code" and len(code.text_content()) > UNBROKEN:
             code.set("class", " ".join([*_classes(code), "long"]))
+            for words in code.iterfind("span"):
+                _break_address(words)
     for box in _with_class(root, "provenance-box"):
         box.tag, box[0].tag = "details", "summary"
     for link in root.iter("a"):
@@ -73,7 +74,7 @@ def _columns(line: str) -> float:
 
 
 def _lay_lines(block: HtmlElement) -> None:
-    """代码一行一个 ``<span class="l">``：窄屏上长行折到自己的缩进之后，缩进也窄一半。"""
+    """代码一行一个 ``<span class="l">``：长行折到自己的缩进之后。"""
     pre = block.find("pre")
     if pre is None:
         return
@@ -84,7 +85,7 @@ def _lay_lines(block: HtmlElement) -> None:
         block.getparent().set("class", " ".join([*outer, "error"]))
     keeps_lines = is_output and bool(ALIGNED.search(text))
     lines = text.split("\n")
-    if max(map(_columns, lines)) > (NARROW if keeps_lines else WIDE) or len(lines) > TALL:
+    if (keeps_lines and max(map(_columns, lines)) > NARROW) or (is_output and len(lines) > TALL):
         pre.set("tabindex", "0")
     if not keeps_lines:
         _split_lines(pre)
@@ -188,6 +189,15 @@ def _move_answers(section: HtmlElement) -> None:
     exercises = section.xpath("./ol/li")
     for exercise, answer in zip(exercises, list(_with_class(section, "answer")), strict=False):
         exercise.append(answer)
+
+
+def _break_address(words: HtmlElement) -> None:
+    """网址只在斜杠后面折行。"""
+    first, *rest = re.split("(?<=[^/]/)(?=[^/])", words.text or "") if "://" in (words.text or "") else [words.text]
+    words.text = first
+    for part in rest:
+        words.append(E.wbr())
+        words[-1].tail = part
 
 
 def _bare_brackets(link: HtmlElement) -> None:

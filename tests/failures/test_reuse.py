@@ -171,7 +171,7 @@ def test_a_damaged_shard_is_not_believed(shards, tmp_path, damage):
             record.write_text(record.read_text("utf-8").replace("时刻 1", "时刻 9"), "utf-8")
             before |= moments(site)
         case "改了一个字节的图":
-            figure = next((record.parent / "images").glob("*_001*"))
+            figure = next((record.parent / "images").glob("*_001_light*"))
             content = figure.read_bytes()
             figure.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
         case "别的 Python 的记录":
