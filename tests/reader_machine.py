@@ -166,8 +166,12 @@ def homes(tmp_path_factory, reader):
 
 
 def surroundings(folder, home, **more):
-    """读者的环境变量：没有屏幕，没有代理；`folder` 旁边放测试的记录。"""
+    """读者的环境变量：没有屏幕，没有代理；`folder` 旁边放测试的记录。
+
+    线程数是缺省的，只是等待时让出处理器：几个测试同时跑，空转的线程会让别的慢上几倍。
+    """
     return {
+        "OMP_WAIT_POLICY": "PASSIVE",
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "HOME": str(home),
