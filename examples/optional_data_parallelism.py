@@ -526,8 +526,9 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 #    torchrun --rdzv-backend=c10d --rdzv-conf=store_type=file --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py --samples=6400 --epochs=3 --checkpoint=whole.pt
 #
 # 如果提示找不到 ``torchrun``，就把这个词换成 ``python -m torch.distributed.run``。
-# ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 让各进程在本机地址上会合，会合时不必解析主机名。
-# 各进程启动时要互相找到对方，``--standalone`` 为此用的一种网络通信（libuv）Windows 的安装包里没有，所以那里用 ``--rdzv`` 开头的两个选项，改为读写一个临时文件；环境变量则让后面的通信也不用它。
+# ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 是各进程互相联系的地址，写成本机，就不必解析主机名。
+# 各进程启动时要互相找到对方，``--standalone`` 靠的是 libuv，Windows 的安装包里没有它。
+# 所以那里用 ``--rdzv`` 开头的两个选项，靠一个临时文件找到对方；环境变量则让训练中的通信也不用 libuv。
 # 两种写法都在 Linux 上运行过，第二种没有在 Windows 上试过；万一不成，可以在 WSL 里用第一种。
 #
 # 第一次运行时，rank 0 准备数据，其他进程等待，在 CPU 上最多等 30 分钟。
@@ -719,7 +720,7 @@ for n in [8, 30, 100]:
 # 写法是 ``net = nn.SyncBatchNorm.convert_sync_batchnorm(net)``；建立进程组之后，它在训练模式下只支持 GPU 一类的加速器，所以本页没有执行。
 #
 # 记下的均值和方差是缓冲区，默认在下一次前向传播开始时换成 rank 0 的，所以 rank 0 最后保存的只反映它自己的样本。
-# 一轮结束时，各进程记下的还不一样，网络里有批量归一化时，评估之前要先用 ``dist.broadcast`` 把 rank 0 的缓冲区发给大家。
+# 一轮结束时，各进程记下的还不一样，上面的程序又用没有包装的 ``net`` 评估，不会自动发送，所以网络里有批量归一化时，评估之前要先用 ``dist.broadcast`` 把 rank 0 的缓冲区发给大家。
 #
 # 网络里有随机失活（dropout，训练时随机把一部分数变成 0）时，结果也不会与单个进程逐位相同，因为每个进程各有自己的随机数。
 # 各进程的种子应当不同，否则它们变成 0 的位置都一样。
