@@ -34,10 +34,10 @@ serve: data  ## 构建并在 http://127.0.0.1:8000 实时预览，改动后自�
 	  --re-ignore "build/stage|examples/data"
 
 test: html   ## 构建网站，跑全部测试
-	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests
 
 test-quick: html ## 构建网站，跳过慢的测试（约两分钟）
-	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests -m "not slow"
+	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests -m "not slow"
 
 bench: html  ## 量构建的时间、网页的字节、教程增多时的变化（不到半小时）
 	@$(RUN) -m site_builder.bench

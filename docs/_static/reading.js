@@ -120,7 +120,10 @@
   }
   const box = document.getElementById("contents");
   const reading = new Set();
-  function mark(section) {
+  const footer = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
+  let ended = false;
+  function mark() {
+    const section = [...entries.keys()].findLast((section) => ended || reading.has(section));
     const entry = entries.get(section);
     for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
     for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
@@ -133,13 +136,12 @@
   const observer = new IntersectionObserver(
     (changes) => {
       for (const { target, isIntersecting } of changes) reading[isIntersecting ? "add" : "delete"](target);
-      mark([...entries.keys()].findLast((section) => reading.has(section)));
+      mark();
     },
     { rootMargin: "-15% 0px -84% 0px" }, // 窗口上方 15% 处的一条线，读到哪一节就是哪一节
   );
   for (const section of entries.keys()) observer.observe(section);
-  const end = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
-  if (end && entries.size) new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && mark([...entries.keys()].at(-1))).observe(end);
+  if (footer && box) new IntersectionObserver(([{ isIntersecting }]) => ((ended = isIntersecting), mark())).observe(footer);
 
   // -- 复制：只要代码，不要提示符和命令的输出 ---------------------------------------------------
 

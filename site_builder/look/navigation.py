@@ -56,7 +56,7 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
     context["place"] = line[place] if place is not None else None
     context["before"] = line[place - 1] if place and place > 1 else None  # 回首页，页头就有
     context["after"] = line[place + 1] if place is not None and place + 1 < len(line) else None
-    context["contents"] = "" if "hide-toc" in (context.get("meta") or {}) else _contents(context.get("toc", ""))
+    context["contents"] = _contents(context.get("toc", ""))
 
 
 def _nearby(entries: list[dict[str, Any]], pagename: str) -> list[dict[str, Any]]:

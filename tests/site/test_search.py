@@ -229,6 +229,18 @@ def test_a_pasted_traceback_finds_the_box(page, server, site):
     assert not wrong, wrong
 
 
+def test_notes_after_an_error_do_not_count(page, server):
+    """CUDA 的报错后面跟着几句用不上的话。"""
+    page.goto(server + "search.html")
+    notes = (
+        "\nSearch for `cudaErrorAssert' in https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html"
+        " for more information.\nCUDA kernel errors might be asynchronously reported at some other API call, so the"
+        " stacktrace below might be incorrect.\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1\n"
+    )
+    found = ask(page, f"{TRACEBACK}torch.AcceleratorError: CUDA error: device-side assert triggered{notes}")
+    assert found[0][0].startswith("common_errors.html") and "标签" in found[0][1], found[:3]
+
+
 def test_every_result_leads_to_an_existing_place(site):
     for address, anchor, heading in sections(site):
         text = (site / address).read_text("utf-8")
