@@ -141,7 +141,7 @@
     { rootMargin: "-15% 0px -84% 0px" }, // 窗口上方 15% 处的一条线，读到哪一节就是哪一节
   );
   for (const section of entries.keys()) observer.observe(section);
-  if (footer && box) new IntersectionObserver(([{ isIntersecting }]) => ((ended = isIntersecting), mark())).observe(footer);
+  if (footer && box) new IntersectionObserver((changes) => ((ended = changes.at(-1).isIntersecting), mark())).observe(footer);
 
   // -- 复制：只要代码，不要提示符和命令的输出 ---------------------------------------------------
 

@@ -62,7 +62,7 @@ const searchEngine = (load) => {
   // -- 查询 -------------------------------------------------------------------
 
   /** 读者贴来的整段 traceback 里，只有最后那句报错要找。 */
-  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception| error): *(?=\S)(.*?)(?:\n(?:Search for `cuda|CUDA kernel errors).*)?$/s.exec(text)?.[1];
+  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception| error): *(?=\S)(.*?)(?:\s*(?:Search for `cuda|CUDA kernel errors).*)?$/s.exec(text)?.[1];
 
   /** 一段报错里的词，只隔一个空格；数字不算：读者的报错里，数字和这里的不同。 */
   const wording = (text) => (text.match(/[A-Za-z_]{2,}|[\u3400-\u9fff]+/g) ?? []).join(" ");
