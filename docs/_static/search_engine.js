@@ -61,8 +61,9 @@ const searchEngine = (load) => {
 
   // -- 查询 -------------------------------------------------------------------
 
-  /** 读者贴来的整段 traceback 里，只有最后那句报错要找。 */
-  const complaint = (text) => /^.*\b\w*(?:Error|Warning|Exception| error): *(?=\S)(.*?)(?:\s*(?:Search for `cuda|CUDA kernel errors).*)?$/s.exec(text)?.[1];
+  /** 读者贴来的整段 traceback 里，只有最后那句报错要找；CUDA 和 torch.load 在后面加的话也不算。 */
+  const ERROR = /^.*\b\w*(?:Error|Warning|Exception| error): *(?=\S)(.*?)(?:\s*(?:Search for `cuda|CUDA kernel errors).*)?$/s;
+  const complaint = (text) => /Weights only load failed/.exec(text)?.[0] ?? ERROR.exec(text)?.[1];
 
   /** 一段报错里的词，只隔一个空格；数字不算：读者的报错里，数字和这里的不同。 */
   const wording = (text) => (text.match(/[A-Za-z_]{2,}|[\u3400-\u9fff]+/g) ?? []).join(" ");

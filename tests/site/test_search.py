@@ -229,16 +229,29 @@ def test_a_pasted_traceback_finds_the_box(page, server, site):
     assert not wrong, wrong
 
 
-def test_notes_after_an_error_do_not_count(page, server):
-    """CUDA 的报错后面跟着几句用不上的话。"""
+NOTES = """
+Search for `cudaErrorAssert' in https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html for more information.
+CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.
+For debugging consider passing CUDA_LAUNCH_BLOCKING=1
+"""
+WEIGHTS_ONLY = """_pickle.UnpicklingError: Weights only load failed. This file can still be loaded, to do so you have two options, \
+do those steps only if you trust the source of the checkpoint.
+\t(1) In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` from `False` to `True`.
+\t(2) Alternatively, to load with `weights_only=True` please check the recommended steps in the following error message.
+\tWeightsUnpickler error: Unsupported global: GLOBAL __main__.ResNet was not an allowed global by default. Please use \
+`torch.serialization.add_safe_globals([ResNet])` to allowlist this global if you trust this class/function.
+"""
+
+
+def test_only_the_first_sentence_of_an_error_counts(page, server):
+    """有的报错后面跟着许多用不上的话。"""
     page.goto(server + "search.html")
-    notes = (
-        "\nSearch for `cudaErrorAssert' in https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html"
-        " for more information.\nCUDA kernel errors might be asynchronously reported at some other API call, so the"
-        " stacktrace below might be incorrect.\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1\n"
-    )
-    found = ask(page, f"{TRACEBACK}torch.AcceleratorError: CUDA error: device-side assert triggered{notes}")
-    assert "common_errors.html#" in found[0][0] and "标签" in found[0][1], found[:3]
+    for message, words in (
+        (f"torch.AcceleratorError: CUDA error: device-side assert triggered{NOTES}", "标签"),
+        (WEIGHTS_ONLY, "保存"),
+    ):
+        link, heading = ask(page, TRACEBACK + message)[0]
+        assert "常见错误" in heading and words in heading, (link, heading)
 
 
 def test_every_result_leads_to_an_existing_place(site):
