@@ -526,8 +526,8 @@ assert "sphinx_gallery" not in train_ddp and "# %%" not in train_ddp
 #    torchrun --rdzv-backend=c10d --rdzv-conf=store_type=file --local-addr=127.0.0.1 --nproc-per-node=2 train_ddp.py --samples=6400 --epochs=3 --checkpoint=whole.pt
 #
 # 如果提示找不到 ``torchrun``，就把这个词换成 ``python -m torch.distributed.run``。
-# ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 是各进程互相联系的地址，写成本机，就不必解析主机名。
-# 各进程启动时要互相找到对方，``--standalone`` 靠的是 libuv，Windows 的安装包里没有它。
+# ``--nproc-per-node`` 是这台机器上的进程数，``--standalone`` 表示只用这一台机器，``--local-addr`` 是启动时会合用的地址，写成本机，会合就不靠主机名。
+# 各进程启动时要互相找到对方，``--standalone`` 靠的是 libuv，Windows 的安装包没有启用它。
 # 所以那里用 ``--rdzv`` 开头的两个选项，靠一个临时文件找到对方；环境变量则让建立进程组时也不用 libuv。
 # 两种写法都在 Linux 上运行过，第二种没有在 Windows 上试过；万一不成，可以在 WSL 里用第一种。
 #

@@ -920,14 +920,14 @@ assert better_seconds <= original_seconds, (better_seconds, original_seconds)
 # 这个网络要 32×32 的图片，所以自己的图片要先缩小，再做与训练时同样的转换。
 # 下面把一张测试图片放大，存成文件，充当你的照片；用的时候，让 ``photo_path`` 等于你自己的文件名。
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 with tempfile.TemporaryDirectory() as folder:
     sample = Path(folder) / "photo.png"
     Image.fromarray(test_set.data[0]).resize((400, 320)).save(sample)
     photo_path = sample  # 换成你自己的文件名
     with Image.open(photo_path) as file:
-        photo = file.convert("RGB")
+        photo = ImageOps.exif_transpose(file).convert("RGB")  # 手机的照片先转正
 
 shrink = v2.Compose([v2.Resize(32), v2.CenterCrop(32), transform])
 x = shrink(photo).unsqueeze(0)
