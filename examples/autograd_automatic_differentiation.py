@@ -7,10 +7,19 @@
 由程序求出梯度，叫自动微分（automatic differentiation），在 PyTorch 里做这件事的是 ``torch.autograd``。
 读完本页，你能用手算核对 ``backward()`` 给出的数，知道梯度存放在哪里、什么时候要清零，也能让一部分运算不参加求导。
 
-**你将学到**：用数值理解梯度、让 PyTorch 记录运算、反向传播、叶张量与梯度累积、``no_grad``、``inference_mode`` 与 ``detach()``、学习率与清零。
-选读部分讲向量-雅可比积、高阶导数、有限差分和钩子。
+**你将学到**
 
-**需要先会**：张量（tensor）的基本操作，见:doc:`《什么是 PyTorch》 <what_is_pytorch>`；导数，以及复合函数求导的链式法则（chain rule）。
+* 用数值理解梯度
+* 让 PyTorch 记录运算，再反向传播
+* 叶张量与梯度的累积
+* ``no_grad``、``inference_mode`` 与 ``detach()``
+* 学习率与清零
+* 选读：向量-雅可比积、高阶导数、有限差分和钩子
+
+**需要先会**
+
+* 张量（tensor）的基本操作，见:doc:`《什么是 PyTorch》 <what_is_pytorch>`
+* 导数，以及复合函数求导的链式法则（chain rule）
 """
 
 # %%

@@ -6,9 +6,17 @@
 并且用几行代码训练它。
 开头先走一遍完整的过程，随后一步一步拆开，最后用手写的更新核对优化器。
 
-**你将学到**：卷积、激活函数和池化各算什么，用 ``nn.Module`` 定义网络，计算损失，反向传播，更新参数，以及几种不报错的错误怎样发现。
+**你将学到**
 
-**需要先会**：张量（tensor）的形状、索引和广播（见:doc:`《什么是 PyTorch》 <what_is_pytorch>`），以及 ``backward()``、梯度（gradient）的累积和 ``torch.no_grad()``（见:doc:`《自动微分》 <autograd_automatic_differentiation>`）。
+* 卷积、激活函数和池化各算什么
+* 用 ``nn.Module`` 定义网络
+* 计算损失，反向传播，更新参数
+* 几种不报错的错误怎样发现
+
+**需要先会**
+
+* 张量（tensor）的形状、索引和广播，见:doc:`《什么是 PyTorch》 <what_is_pytorch>`
+* ``backward()``、梯度（gradient）的累积和 ``torch.no_grad()``，见:doc:`《自动微分》 <autograd_automatic_differentiation>`
 """
 
 # %%

@@ -5,9 +5,19 @@
 读完本页，你会有一个自己训练的图像分类器，能分辨飞机、猫、船等十类图片。
 先用 5 万张小图片训练，再用 1 万张没有见过的图片检验，看清错在哪里，最后用同样的时间训练出更好的一个。
 
-**你将学到**：用 torchvision 准备 CIFAR-10；写出完整的训练循环；用准确率、混淆矩阵和具体的错例评价模型；用验证集做选择；保存和加载模型。
+**你将学到**
 
-**需要先会**：张量的基本运算（:doc:`《什么是 PyTorch》 <what_is_pytorch>`）、梯度的计算（:doc:`《自动微分》 <autograd_automatic_differentiation>`）和用 ``nn.Module`` 定义网络（:doc:`《神经网络》 <neural_networks>`）。
+* 用 torchvision 准备 CIFAR-10
+* 写出完整的训练循环
+* 用准确率、混淆矩阵和具体的错例评价模型
+* 用验证集做选择
+* 保存和加载模型
+
+**需要先会**
+
+* 张量的基本运算，见:doc:`《什么是 PyTorch》 <what_is_pytorch>`
+* 梯度的计算，见:doc:`《自动微分》 <autograd_automatic_differentiation>`
+* 用 ``nn.Module`` 定义网络，见:doc:`《神经网络》 <neural_networks>`
 """
 
 # %%
@@ -417,7 +427,8 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 
 # 画图（classifier）：上面是测试集的前 4 张图片，下面是网络对第 1 张给出的十个概率。
 probabilities = logits.softmax(dim=1)
-fig, (top, bottom) = plt.subplots(2, 1, figsize=(4.8, 5.4), layout="constrained", height_ratios=[1.5, 2.6])
+fig = plt.figure(figsize=(4.8, 5.4), layout="constrained")
+top, bottom = (part.subplots() for part in fig.subfigures(2, 1, height_ratios=[1.5, 2.6]))
 for i, picture in enumerate(images):
     top.imshow(to_picture(picture), interpolation="nearest", extent=(34 * i, 34 * i + 32, 32, 0))
     right = predicted[i] == labels[i]
@@ -426,7 +437,8 @@ for i, picture in enumerate(images):
 top.set(xlim=(0, 134), ylim=(52, 0), xticks=[], yticks=[], anchor="W")
 top.tick_params(length=0)
 top.set_frame_on(False)
-bars = bottom.barh(chinese, probabilities[0].numpy() * 100, color="C2")
+bars = bottom.barh(chinese, probabilities[0].numpy() * 100, color="C2", alpha=0.45)
+bars[predicted[0]].set_alpha(1)
 bottom.bar_label(bars, fmt=" %.1f%%")
 bottom.invert_yaxis()
 bottom.set_xlim(0, 115 * probabilities[0].max().item())

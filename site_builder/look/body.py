@@ -175,7 +175,9 @@ def _shape_sections(root: HtmlElement) -> None:
     if opening:
         box = E.div({"class": "opening"})
         opening[0].addprevious(box)
-        box.extend(opening)
+        for title in opening:
+            following = title.getnext()
+            box.append(E.div(title, *([following] if following is not None and following.tag == "ul" else [])))
     for heading in root.iter("h2"):
         title = heading.text_content().removesuffix("¶").strip()
         if title in SHAPES and heading.getparent().tag == "section":

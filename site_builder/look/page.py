@@ -1,4 +1,4 @@
-"""教程页的门面：标题下是第几篇、读多久、两个下载按钮，页脚是这一页怎样生成。
+"""教程页的门面：标题下一行是第几篇、读多久、两个下载按钮，页脚是这一页怎样生成。
 
 Sphinx-Gallery 没有 gettext，也没有相应的设置，所以改它生成的文档树：去掉“Go to the end”提示，
 把页尾的下载链接移到标题下面。页脚里的每一项都取自这一次构建。
@@ -37,7 +37,7 @@ def dress(app: Sphinx, doctree: nodes.document) -> None:
     store.page(app.env).lead = store.Lead(promise(next(heading.findall(nodes.paragraph)).astext()), minutes)
     place = ORDINAL.format(tutorials.index(app.env.docname) + 1, len(tutorials))
     facts = nodes.paragraph("", f"{place} · 阅读约 {minutes} 分钟", classes=["tutorial-facts"])
-    heading.insert(heading.index(title) + 1, [facts, _downloads(doctree)])
+    heading.insert(heading.index(title) + 1, _downloads(doctree, facts))
     heading.append(_provenance(app, app.env.docname))
 
 
@@ -65,10 +65,11 @@ def reading_minutes(doctree: nodes.document) -> int:
     return max(1, round(characters / CHARACTERS_PER_MINUTE + seconds / 60))
 
 
-def _downloads(doctree: nodes.document) -> nodes.container:
+def _downloads(doctree: nodes.document, facts: nodes.paragraph) -> nodes.container:
+    """一行：事实，两个下载。"""
     footer = next(node for node in doctree.findall(nodes.container) if "sphx-glr-footer-example" in node["classes"])
     footer.parent.remove(footer)
-    buttons = nodes.container(classes=["tutorial-downloads"])
+    buttons = nodes.container("", facts, classes=["tutorial-downloads"])
     for kind, label in (("python", "下载 .py"), ("jupyter", "下载 .ipynb")):
         for box in footer.findall(nodes.container):
             if f"sphx-glr-download-{kind}" in box["classes"]:

@@ -88,11 +88,12 @@ def test_errors_are_marked():
 
 def test_sections_get_their_shapes():
     root = parsed(
-        "<p><strong>你将学到</strong>：甲</p><p><strong>需要先会</strong>：乙</p><section><h2>小结<a>¶</a></h2></section>"
+        "<p><strong>你将学到</strong></p><ul><li>甲</li></ul><p><strong>需要先会</strong>：乙</p>"
+        "<section><h2>小结<a>¶</a></h2></section>"
     )
     body._shape_sections(root)
     assert [child.get("class") for child in root] == ["opening", "recap"]
-    assert len(root[0]) == 2
+    assert [[part.tag for part in half] for half in root[0]] == [["p", "ul"], ["p"]]
 
 
 def test_outside_links_have_notes_on_paper():
