@@ -53,16 +53,6 @@ def start(process, start=BaseProcess.start):
 
 sys.addaudithook(offline)
 BaseProcess.start = start
-if "KEEP" in os.environ:  # 结束时存下训练好的网络
-    import atexit
-
-    def keep():
-        import __main__
-        import torch
-
-        torch.save({name: vars(__main__)[name].state_dict() for name in ("net", "better_net")}, os.environ["KEEP"])
-
-    atexit.register(keep)
 if "START_METHOD" in os.environ:
     multiprocessing.set_start_method(os.environ["START_METHOD"], force=True)
 if "CONSOLE" in os.environ and not sys.flags.utf8_mode:

@@ -20,7 +20,7 @@ from site_builder.look import assets, pictures
 OUTPUT = "sphx-glr-script-out"
 #: 输出里有一行这样开头，就是报错。
 ERROR = re.compile(r"^ *(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
-#: 输出里有对齐的列（表、多行的张量）：折行会乱，只好横向滚动。
+#: 输出里有对齐的列（表、多行的张量）：折行会乱，这样的行和张量的第一行只好横向滚动。
 ALIGNED = re.compile(r"^ {2,}|\S {2,}\S", re.M)
 #: 正文要说到的一行：作者在行尾写 ``# ←``，后面可以再写几个字；脚本和笔记本里它就是一句注释。
 MARKED = re.compile(r"# ←")
@@ -83,16 +83,19 @@ def _lay_lines(block: HtmlElement) -> None:
     is_output = OUTPUT in outer or "card-output" in outer
     if is_output and ERROR.search(text):
         block.getparent().set("class", " ".join([*outer, "error"]))
-    keeps_lines = is_output and bool(ALIGNED.search(text))
     lines = text.split("\n")
-    if (keeps_lines and max(map(_columns, lines)) > NARROW) or (is_output and len(lines) > TALL):
+    aligned = [is_output and bool(ALIGNED.search(line)) for line in lines]
+    below = [*lines[1:], ""]
+    kept = [here or (is_output and line.startswith("  ")) for here, line in zip(aligned, below, strict=True)]
+    widest = max((_columns(line) for line, keep in zip(lines, kept, strict=True) if keep), default=0)
+    if widest > NARROW or (is_output and len(lines) > TALL):
         pre.set("tabindex", "0")
-    if not keeps_lines:
-        _split_lines(pre)
-    if not is_output:
-        for line in pre.iterfind("span[@class='l']"):
-            if MARKED.search(line.text_content()):
-                line.set("class", "l marked")
+    _split_lines(pre)
+    for line, keep in zip(pre.iterfind("span[@class='l']"), kept, strict=False):
+        if keep:
+            line.set("class", "l kept")
+        elif not is_output and MARKED.search(line.text_content()):
+            line.set("class", "l marked")
 
 
 def _split_lines(pre: HtmlElement) -> None:

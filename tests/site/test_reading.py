@@ -429,7 +429,7 @@ def test_pictures_grow_at_a_tap(page, server):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_line_up_with_the_text(browser, server, scheme, width):
-    """图、画图的代码和正文从同一处开始；说明在宽屏上到正文的右边为止，手机上在图下面。浅色、深色两版一样。"""
+    """说明在图下面，画图的代码在说明下面，都与图从同一处开始；图在正文的正中，手机上占满。浅色、深色两版一样。"""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server + TUTORIAL)
@@ -442,15 +442,10 @@ def test_figures_line_up_with_the_text(browser, server, scheme, width):
         return parts.map((e) => e.getBoundingClientRect().toJSON()); }"""
     )
     context.close()
-    assert max(abs(part["left"] - text["left"]) for part in (image, code)) < 2
-    if width < 700:
-        assert caption["top"] > image["bottom"] and abs(caption["left"] - text["left"]) < 2
-    else:
-        assert (
-            caption["top"] < image["top"] + 5
-            and caption["left"] > image["right"]
-            and caption["right"] <= text["right"] + 1
-        )
+    assert image["bottom"] < caption["top"] < caption["bottom"] <= code["top"]
+    assert max(abs(part["left"] - image["left"]) for part in (caption, code)) < 2
+    assert abs((image["left"] - text["left"]) - (text["right"] - image["right"])) < 2
+    assert width > 700 or image["left"] - text["left"] < 2
 
 
 def test_figures_have_captions(site, tutorials):

@@ -1,7 +1,7 @@
 """同样的输入，同样的字节：另一个文件夹里从头执行、从头排版，与沿用 make html 已经执行出来的结果的构建逐字节比较。
 
-一次证明两件事：构建可以重现；改了文字、沿用上一次的输出，发布的内容与从头执行的没有差别。训练的那一篇两边都沿用：
-test_training.py 已经从头跑了它一遍，输出和训练好的网络都与网页上的逐位相同。
+一次证明两件事：构建可以重现；改了文字、沿用上一次的输出，发布的内容与从头执行的没有差别。训练和数据并行两篇两边都沿用：
+test_training.py 和 test_downloads.py 已经从头跑了它们，输出和训练好的网络都与网页上的逐位相同。
 """
 
 import os
@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT, checkout
 
 TRAINING = "training_a_classifier"
+LONG = [TRAINING, "optional_data_parallelism"]
 #: 提交、时刻与用时都固定下来（见 site_builder/provenance.py）。
 FIXED = {"SOURCE_DATE_EPOCH": "1700000000", "SITE_URL": "", "REPO_URL": ""}
 
@@ -41,7 +42,7 @@ def build(folder, kept):
 
 @pytest.mark.slow
 def test_same_input_same_bytes(site, tutorials, tmp_path):
-    one = build(checkout(tmp_path / "从头" / "甲 处"), [TRAINING])
+    one = build(checkout(tmp_path / "从头" / "甲 处"), LONG)
     two = build(checkout(tmp_path / "沿用" / "乙"), tutorials)
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []
