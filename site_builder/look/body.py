@@ -81,12 +81,13 @@ def _lay_lines(block: HtmlElement) -> None:
     text = pre.text_content().rstrip("\n")
     outer = _classes(block.getparent())
     is_output = OUTPUT in outer or "card-output" in outer
-    if is_output and ERROR.search(text):
+    is_error = is_output and bool(ERROR.search(text))
+    if is_error:
         block.getparent().set("class", " ".join([*outer, "error"]))
     lines = text.split("\n")
-    aligned = [is_output and bool(ALIGNED.search(line)) for line in lines]
-    below = [*lines[1:], ""]
-    kept = [here or (is_output and line.startswith("  ")) for here, line in zip(aligned, below, strict=True)]
+    rows = [bool(ALIGNED.search(line)) for line in lines]
+    heads = [line.startswith("  ") for line in [*lines[1:], ""]]
+    kept = [is_output and not is_error and (row or head) for row, head in zip(rows, heads, strict=True)]
     widest = max((_columns(line) for line, keep in zip(lines, kept, strict=True) if keep), default=0)
     if widest > NARROW or (is_output and len(lines) > TALL):
         pre.set("tabindex", "0")
