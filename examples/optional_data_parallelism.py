@@ -113,7 +113,7 @@ def fill_buckets(net, limit):
 
 def draw_block(ax, left, width, row, label, color, height=0.62):
     ax.barh(row, width, height, left=left, color=color, alpha=0.25)
-    ax.barh(row, width, height, left=left, color="none", edgecolor=color, linewidth=1.2)
+    ax.barh(row, width, height, left=left, color="none", edgecolor=color, linewidth=1)
     ax.text(left + width / 2, row, label, ha="center", va="center", fontsize=11.5)
 
 
@@ -130,7 +130,7 @@ for process, row in [("进程 0", 3.3), ("进程 1", 0)]:
     draw_block(ax, left + 0.9, 1.2, row, "更新", "C1")
 for number, names in enumerate(fill_buckets(Net(), 40_000), 1):
     left = end[names[-1].split(".")[0]] + 0.05
-    draw_block(ax, left, 0.85, 1.65, f"桶 {number}", "C2")
+    draw_block(ax, left, 1.15, 1.65, f"桶 {number}", "C2")
     for row, sign in [(3.3, -1), (0, 1)]:
         bucket, process = 1.65 - sign * 0.36, row + sign * 0.36
         for x, begin, end_y in [(left, process, bucket), (left + 0.55, bucket, process)]:
@@ -138,7 +138,7 @@ for number, names in enumerate(fill_buckets(Net(), 40_000), 1):
 ax.text(4.2, 3.85, "反向传播", va="center")
 ax.text(0, 1.65, "全归约", va="center")
 ax.annotate("时间", (10.8, -0.8), (0, -0.8), va="center", arrowprops={"arrowstyle": "->", "color": "0.4"})
-ax.set(xlim=(-0.1, 10.9), ylim=(-1.1, 4.2))
+ax.set(xlim=(-0.03, 10.83), ylim=(-1.1, 4.2))
 ax.axis("off")
 plt.show()
 

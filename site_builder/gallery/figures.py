@@ -46,6 +46,7 @@ def style() -> dict[str, Any]:
         "axes.spines.right": False,
         "axes.spines.top": False,
         "axes.titlesize": "medium",
+        "figure.constrained_layout.w_pad": 0.01,  # 图的左边与说明的左边齐
         "figure.facecolor": "none",
         "figure.titlesize": "large",
         "font.size": 11,

@@ -97,6 +97,8 @@ def _lay_lines(block: HtmlElement) -> None:
             line.set("class", "l kept")
         elif not is_output and MARKED.search(line.text_content()):
             line.set("class", "l marked")
+        elif line.text_content() == "\n":
+            line.set("class", "l blank")
 
 
 def _split_lines(pre: HtmlElement) -> None:

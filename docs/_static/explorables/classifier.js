@@ -168,7 +168,8 @@
     const beside = softmax(open ?? forward(networks[other], pixels).logits);
     const chances = softmax(result.logits);
     view.head.replaceChildren(...["类别", "得分", NAMES[values.network] + (open ? "，关掉一张" : ""), open ? "全部打开时" : NAMES[other]].map((text) => h("th", { scope: "col" }, text)));
-    const bar = (share, kind) => h("td", { class: "chance" }, h("i", { class: kind, style: `--share: ${share}` }), h("span", {}, percent(share)));
+    const most = Math.max(...chances, ...beside);
+    const bar = (share, kind) => h("td", { class: "chance" }, h("i", { class: kind, style: `--share: ${share / most}` }), h("span", {}, percent(share)));
     view.rows.replaceChildren(...data.names.map((name, i) =>
       h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, result.logits[i].toFixed(2)), bar(chances[i], "main"), bar(beside[i], "beside"))));
     const [layer, number] = values.off.split(":");
