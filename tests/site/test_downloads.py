@@ -1,7 +1,6 @@
-"""下载的东西在读者的机器上：.py、.ipynb、数据的几条路、压缩包、电子书；训练的那一篇在 test_training.py。
+"""下载的东西在读者的机器上：.py、.ipynb、数据的几条路、压缩包、电子书；训练的两篇见 test_training.py。
 
-几篇短的各跑两遍。数据并行跑一次要近一分钟，只跑一遍。RULES 记下它们自己没有启动过 multiprocessing 的进程，换启动方式
-无从起作用。
+几篇短的各跑两遍。RULES 记下它们自己没有启动过 multiprocessing 的进程，换启动方式无从起作用。
 """
 
 import ast
@@ -61,16 +60,16 @@ def test_reader_has_only_what_is_needed(reader):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SHORT, PARALLEL])
+@pytest.mark.parametrize("name", SHORT)
 def test_script(name, site, reader, homes, first_lines, tmp_path):
-    """同一个文件夹里跑两遍：有无中文字体，UTF-8 与 GBK 的输出，都有屏幕（没有屏幕的是构建）；数据并行只跑第一遍。"""
+    """同一个文件夹里跑两遍：有无中文字体，UTF-8 与 GBK 的输出，都有屏幕（没有屏幕的是构建）。"""
     folder = tmp_path / name
     folder.mkdir()
     shutil.copy(download(site, f"{name}.py"), folder)
     bring_data(folder, (folder / f"{name}.py").read_text("utf-8"))
     before = listing(folder)
     expected = lines("\n".join(output for _, output in page_cells(site, name)))
-    for fonts, encoding in [("有", "gbk"), ("无", "utf-8")][: 2 if name in SHORT else 1]:
+    for fonts, encoding in [("有", "gbk"), ("无", "utf-8")]:
         more = {"FIRST_LINES": str(first_lines), "MPLBACKEND": "module://reader_screen", "CONSOLE": encoding}
         environ = surroundings(folder, homes[fonts], START_METHOD="spawn", **more)
         result = run(reader, folder, name, **environ)
