@@ -317,6 +317,7 @@ def headings(page):
     return [title.get_text(" ", strip=True).replace(" ", "") for title in page.select("h1, h2, h3, h4, summary")]
 
 
+@pytest.mark.slow
 def test_pages_in_markdown(site):
     """每页旁边的 .md：标题、代码、输出与网页一样，图和链接都指得到，没有残渣；llms.txt 列出了它们。"""
     listed = (site / "llms.txt").read_text("utf-8")

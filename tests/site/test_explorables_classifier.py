@@ -209,6 +209,7 @@ def test_budget_of_the_build(site, built):
         assert network["same"] > 0.95 and abs(network["small"] - network["accuracy"]) < 0.01
 
 
+@pytest.mark.slow
 def test_built_network_on_the_test_set(page, server, built):
     """本次构建的网页：前 250 张测试图片，得分与 PyTorch 相差不到千分之一，预测全同；写着的准确率重新量过。"""
     batch = pickle.loads((ROOT / "examples/data/cifar-10-batches-py/test_batch").read_bytes(), encoding="latin1")

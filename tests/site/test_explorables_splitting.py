@@ -34,6 +34,7 @@ def test_chunks_are_those_of_torch(page, cases):
     assert found == [[part.tolist() for part in torch.arange(n).chunk(k)] for n, k in cases]
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_the_sampler(page, cases):
     """丢不丢余下的都比；填充的恰好是超出样本数的那几个。"""
     for drop in (False, True):

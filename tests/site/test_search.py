@@ -206,6 +206,7 @@ Traceback (most recent call last):
 """
 
 
+@pytest.mark.slow
 def test_a_pasted_traceback_finds_the_box(page, server, site):
     """每个“常见错误”框的报错，数字一样或不一样，找到的第一处都是有这句报错的框。"""
     boxes = {}
