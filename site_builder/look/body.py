@@ -21,7 +21,7 @@ OUTPUT = "sphx-glr-script-out"
 #: 输出里有一行这样开头，就是报错。
 ERROR = re.compile(r"^ *(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M)
 #: 输出里有对齐的列（表、多行的张量）：折行会乱，这样的行和张量的第一行只好横向滚动。
-ALIGNED = re.compile(r"^ {2,}|\S {2,}\S", re.M)
+ALIGNED = re.compile(r"^ {2,}|\S {2,}\S")
 #: 正文要说到的一行：作者在行尾写 ``# ←``，后面可以再写几个字；脚本和笔记本里它就是一句注释。
 MARKED = re.compile(r"# ←")
 OPENING = ("你将学到", "需要先会")

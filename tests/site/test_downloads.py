@@ -78,7 +78,7 @@ def test_script(name, site, reader, homes, first_lines, tmp_path):
         assert lines(result.stdout.decode(encoding)) == expected, f"{encoding}：输出与网页不同"
         assert listing(folder) == before, f"{encoding}：留下或改动了文件"
         check_labels(drawn(environ), fonts, page_labels(site, name))
-        Path(environ["SCREEN_LOG"]).unlink(missing_ok=True)
+        Path(environ["SCREEN_LOG"]).unlink()
     assert not Path(environ["PROCESS_LOG"]).exists(), "启动了进程：三种启动方式都要试"
 
 
