@@ -55,24 +55,39 @@
       if (event.target.closest("a") && drawer.matches(":popover-open")) drawer.hidePopover();
     });
 
-  // -- 锚点：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住 ----------------
+  // -- 锚点和 End 键：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住 ---------
 
-  function settle() {
-    const place = target(location.hash);
-    if (!place) return;
-    place.closest("details")?.setAttribute("open", "");
+  let goal = null; // 读者自己动了，或者另有了去处，就不再对准
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
+    addEventListener(kind, () => (goal = null), { passive: true });
+  function settle(place) {
+    goal = place;
     let [frames, still, before] = [0, 0, NaN];
     const step = () => {
+      if (goal !== place) return;
       place.scrollIntoView();
-      const top = place.getBoundingClientRect().top;
-      still = top === before ? still + 1 : 0;
-      before = top;
+      still = scrollY === before ? still + 1 : 0;
+      before = scrollY;
       if (still < 3 && ++frames < 30) requestAnimationFrame(step);
     };
     step();
   }
-  addEventListener("hashchange", settle);
-  if (location.hash) settle();
+  function follow() {
+    const place = target(location.hash);
+    if (!place) return;
+    place.closest("details")?.setAttribute("open", "");
+    settle(place);
+  }
+  addEventListener("hashchange", follow);
+  if (location.hash) follow();
+  const footer = document.querySelector("footer");
+  addEventListener("keydown", (event) => {
+    const { key, ctrlKey, shiftKey, altKey, metaKey, defaultPrevented } = event;
+    if (key !== "End" || ctrlKey || shiftKey || altKey || metaKey || defaultPrevented || !footer) return;
+    if (event.target.closest("input, textarea, select, dialog, [popover]")) return; // End 在那里另有用处
+    event.preventDefault();
+    settle(footer);
+  });
 
   // -- 读到哪里 -------------------------------------------------------------------
 
@@ -120,8 +135,7 @@
   }
   const box = document.getElementById("contents");
   const reading = new Set();
-  const footer = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
-  let ended = false;
+  let ended = false; // 最后几节够不着那条线：页脚露出来，就是最后一节
   function mark() {
     const section = [...entries.keys()].findLast((section) => ended || reading.has(section));
     const entry = entries.get(section);

@@ -155,6 +155,33 @@ def test_anchor_leads_to_its_heading(page, server, width):
         page.wait_for_function("() => scrollY === 0")
 
 
+def test_end_reaches_the_end_of_a_page_that_grows(page, server):
+    """慢的机器上按下 End 以后途中的小节才排出来，页面变长：仍要停在真正的末尾；输入框里的 End 照旧。"""
+    page.goto(server + TUTORIAL)
+    page.evaluate(
+        """() => addEventListener("keydown", () => {
+            const late = document.querySelector("article").appendChild(document.createElement("div"));
+            let frames = 0;
+            const grow = () => {
+              late.style.height = `${400 * ++frames}px`;
+              if (frames < 8) requestAnimationFrame(grow);
+            };
+            requestAnimationFrame(grow);
+        }, { once: true })"""
+    )
+    page.keyboard.press("End")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY") <= 1
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.press("Control+k")
+    box = page.locator("dialog[open] input, [popover]:popover-open input").first
+    box.fill("梯度")
+    box.press("Home")
+    box.press("End")
+    assert box.evaluate("box => box.selectionStart") == 2
+    assert page.evaluate("scrollY") == 0
+
+
 def test_copying_gives_the_code_alone(browser, server):
     """复制按钮给出的正是那一格代码：没有提示符，没有输出。"""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
