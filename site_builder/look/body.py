@@ -29,6 +29,8 @@ OPENING = ("你将学到", "需要先会")
 SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
 #: 一行多少列（汉字算 1.66 列）以上，不折行的输出在手机上就可能要横向滚动；多少行以上，就可能要上下滚动。
 NARROW, TALL = 42, 20
+#: 与四周同色的记号（名字、标点、运算符、空格）不留 ``<span>``：一页代码里一多半的元素是它们，手机要为它们排版。
+PLAIN = ("n", "p", "o", "w")
 #: 正文里这么长以内的代码不从中间折行：再长，行尾就空出一大截。
 UNBROKEN = 16
 
@@ -91,6 +93,8 @@ def _lay_lines(block: HtmlElement) -> None:
     widest = max((_columns(line) for line, keep in zip(lines, kept, strict=True) if keep), default=0)
     if widest > NARROW or (is_output and len(lines) > TALL):
         pre.set("tabindex", "0")
+    for token in [token for name in PLAIN for token in pre.iterfind(f".//span[@class='{name}']")]:
+        token.drop_tag()
     _split_lines(pre)
     for line, keep in zip(pre.iterfind("span[@class='l']"), kept, strict=False):
         if keep:
@@ -133,14 +137,13 @@ def _append_text(element: HtmlElement, text: str) -> None:
 
 def _indented(line: HtmlElement) -> HtmlElement:
     """行首的空格放进 ``<span class="in">``，个数写在 ``--i``。"""
-    first = line if line.text else line[0] if len(line) and "w" in _classes(line[0]) else None
-    spaces = re.match(" *", first.text or "")[0] if first is not None else ""  # type: ignore[index]
-    if spaces and first is not None:
-        indent = E.span({"class": "in"}, spaces)
-        indent.tail = first.text[len(spaces) :]
-        first.text = None
-        first.insert(0, indent)
-        line.set("style", f"--i:{len(spaces)}")
+    text = line.text or ""
+    indent = E.span({"class": "in"}, " " * (len(text) - len(text.lstrip(" "))))
+    if indent.text:
+        indent.tail = text.lstrip(" ")
+        line.text = None
+        line.insert(0, indent)
+        line.set("style", f"--i:{len(indent.text)}")
     return line
 
 

@@ -39,9 +39,9 @@ def test_links_in_the_page(page, server):
     code.hover()
     assert code.evaluate(style, "textDecorationLine") == "underline"
     page.mouse.move(0, 0)
-    # 配色与没有链接的同类记号一样
-    plain = page.locator("pre span.n:not(a span)").first
-    assert code.locator("span.n").first.evaluate(style, "color") == plain.evaluate(style, "color")
+    # 配色与没有链接的名字一样
+    plain = page.locator("pre span.l").first
+    assert code.evaluate(style, "color") == plain.evaluate(style, "color")
 
 
 def test_keyboard_stops_once_for_each_name(page, server):

@@ -1,6 +1,9 @@
 """样子：颜色的对比度，正文读成树以后的改动，侧栏只画附近的页。"""
 
+import re
+
 import pytest
+from conftest import ROOT
 from lxml import html
 from PIL import Image, ImageChops
 
@@ -56,6 +59,19 @@ def test_lines_keep_their_text():
     lines = pre.findall("span")
     assert [line.get("class") for line in lines] == ["l"] * 4
     assert lines[1].get("style") == "--i:4" and lines[1].find("span").text == "    "
+
+
+def test_only_coloured_tokens_are_elements():
+    """与四周同色的记号不留元素，文字、链接和有颜色的记号都在；CSS 给颜色的记号一个也没有丢。"""
+    source = '<span class="k">if</span><span class="w"> </span><a href="#x"><span class="n">f</span><span class="o">.</span></a>'
+    root = parsed(code(source + '\n<span class="w">    </span><span class="mi">1</span>'))
+    before = root.text_content()
+    body._lay_lines(root.xpath("//div[@class='highlight']")[0])
+    assert root.text_content() == before and root.xpath("//a")[0].text == "f."
+    assert [span.get("class") for span in root.xpath("//pre/span/span")] == ["k", "in", "mi"]
+    style = (ROOT / "docs/_static/code.css").read_text("utf-8")
+    coloured = set(re.findall(r"\.(\w+)", "".join(re.findall(r"\.highlight ([^{]*)\{[^}]*color:", style))))
+    assert len(coloured) > 15 and not coloured & set(body.PLAIN)
 
 
 def test_marked_lines():
