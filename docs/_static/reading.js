@@ -55,13 +55,15 @@
       if (event.target.closest("a") && drawer.matches(":popover-open")) drawer.hidePopover();
     });
 
-  // -- 锚点和 End 键：途中的小节没有排过版，高度是估计的（见 site.css），排好一批就再对准一次，直到停住 ---------
+  // -- 没有滚到的小节打开时先不排版，高度是估计的（见 site.css）。锚点：排好一批就再对准一次，直到停住 -----------------
 
   let goal = null; // 读者自己动了，或者另有了去处，就不再对准
   for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
     addEventListener(kind, () => (goal = null), { passive: true });
-  function settle(place) {
-    goal = place;
+  function settle() {
+    const place = (goal = target(location.hash));
+    if (!place) return;
+    place.closest("details")?.setAttribute("open", "");
     let [frames, still, before] = [0, 0, NaN];
     const step = () => {
       if (goal !== place) return;
@@ -72,22 +74,17 @@
     };
     step();
   }
-  function follow() {
-    const place = target(location.hash);
-    if (!place) return;
-    place.closest("details")?.setAttribute("open", "");
-    settle(place);
+  addEventListener("hashchange", settle);
+  if (location.hash) settle();
+
+  // 打开以后，空闲时一节一节补排，滚动条就准了。Safari 在上面的内容变高时停不住正在读的一行，那里不补
+  const rest = [...all("article > section > section")];
+  function layOut() {
+    if (!rest.length) return;
+    rest.shift().style.contentVisibility = "visible";
+    requestIdleCallback(layOut);
   }
-  addEventListener("hashchange", follow);
-  if (location.hash) follow();
-  const footer = document.querySelector("footer");
-  addEventListener("keydown", (event) => {
-    const { key, ctrlKey, shiftKey, altKey, metaKey, defaultPrevented } = event;
-    if (key !== "End" || ctrlKey || shiftKey || altKey || metaKey || defaultPrevented || !footer) return;
-    if (event.target.closest("input, textarea, select, dialog, [popover]")) return; // End 在那里另有用处
-    event.preventDefault();
-    settle(footer);
-  });
+  if (CSS.supports("overflow-anchor", "auto")) addEventListener("load", () => requestIdleCallback(layOut));
 
   // -- 读到哪里 -------------------------------------------------------------------
 
@@ -135,7 +132,8 @@
   }
   const box = document.getElementById("contents");
   const reading = new Set();
-  let ended = false; // 最后几节够不着那条线：页脚露出来，就是最后一节
+  const footer = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
+  let ended = false;
   function mark() {
     const section = [...entries.keys()].findLast((section) => ended || reading.has(section));
     const entry = entries.get(section);
