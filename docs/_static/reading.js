@@ -175,19 +175,11 @@
     setTimeout(() => (button.classList.remove("done"), (button.textContent = "复制")), 1500);
   }
   const CODE = ["Python", "python", "bash", "console", "powershell"].map((name) => `.highlight-${name} pre`);
-  const nearby = new IntersectionObserver( // 快滚到的才有按钮：没有排版的小节里，位置还不是真的
-    (changes) => {
-      for (const { target: pre, isIntersecting } of changes) {
-        if (!isIntersecting) continue;
-        nearby.unobserve(pre);
-        const button = create("button", { type: "button", className: "copy", textContent: "复制", ariaLabel: "复制这段代码" });
-        button.addEventListener("click", () => copy(pre, button));
-        pre.after(button);
-      }
-    },
-    { rootMargin: "100% 0px" },
-  );
-  for (const pre of all(CODE.join())) nearby.observe(pre);
+  for (const pre of all(CODE.join())) {
+    const button = create("button", { type: "button", className: "copy", textContent: "复制", ariaLabel: "复制这段代码" });
+    button.addEventListener("click", () => copy(pre, button));
+    pre.after(button);
+  }
 
   // -- 放大一幅图 -------------------------------------------------------------------
 

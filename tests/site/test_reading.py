@@ -341,7 +341,7 @@ def test_contents_stand_beside_the_text(page, server, width):
 def test_copy_buttons_are_there_for_keys_and_fingers(browser, page, server):
     """键盘走到时看得见；手指够得着（44 像素），不挡住文字。"""
     page.goto(server + TUTORIAL)
-    button = page.locator("button.copy").first
+    button = page.locator("button.copy").nth(2)
     assert button.evaluate("e => getComputedStyle(e).opacity") == "0"
     button.focus()
     page.keyboard.press("Shift+Tab")
@@ -350,7 +350,7 @@ def test_copy_buttons_are_there_for_keys_and_fingers(browser, page, server):
     context = phone(browser)
     small = context.new_page()
     small.goto(server + TUTORIAL)
-    box = small.locator("button.copy").first
+    box = small.locator("button.copy").nth(2)
     assert box.evaluate("e => getComputedStyle(e).opacity") == "1"
     assert min(box.bounding_box()["width"], box.bounding_box()["height"]) >= 44
     context.close()
@@ -401,7 +401,7 @@ def test_odd_memory_and_odd_addresses_break_nothing(browser, server, memory):
         assert page.locator("html").get_attribute("data-theme") == "dark"
         assert page.locator("[data-read]").count() == 5
         if address.startswith(TUTORIAL):
-            page.locator("button.copy").first.wait_for(state="attached")
+            assert page.locator("button.copy").count() > 10
         if not address.startswith("search"):
             page.keyboard.press("/")
             page.keyboard.type("广播")
@@ -544,7 +544,7 @@ def test_no_english_is_left(page, server, tutorials):
 
 @pytest.mark.parametrize("name", ["index", "tutorials/what_is_pytorch", "cheatsheet"])
 def test_nothing_jumps(browser, server, name):
-    """手机上打开，版面不跳；快滚到时添上的复制按钮不占地方，文字不因它们换行。"""
+    """手机上打开，版面不跳；脚本添上的复制按钮不占地方，文字不因它们换行。"""
     context = phone(browser)
     page = context.new_page()
     page.goto(f"{server}{name}.html")
@@ -557,8 +557,6 @@ def test_nothing_jumps(browser, server, name):
     page.add_style_tag(content="section { content-visibility: visible !important }")
     heights = "[...document.querySelectorAll('article pre')].map((e) => e.offsetHeight).join()"
     before = page.evaluate(heights)
-    for pre in page.locator(".cell .highlight-Python pre:visible").all():
-        pre.evaluate("pre => pre.scrollIntoView()")
-        pre.locator("+ button.copy").wait_for(state="attached")
+    page.evaluate("document.querySelectorAll('.copy').forEach((button) => button.remove())")
     assert page.evaluate(heights) == before
     context.close()
