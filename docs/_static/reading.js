@@ -206,7 +206,7 @@
     figure.addEventListener("click", (event) => event.target.tagName === "IMG" && enlarge(figure));
   }
 
-  // -- 公式的字体：没有滚到的公式还没有要字体，打印时就缺字；读者一有动作（打印之前总要有）就取好这一页用到的 --------------------------
+  // -- 公式的字体：折叠里的、还没有排版的公式不要字体，打印时就缺字；读者一有动作（打印之前总要有）就取好这一页用到的 ------------------
 
   const FACES = {
     "KaTeX_Main": ".katex", "italic KaTeX_Math": ".mathnormal", "bold KaTeX_Main": ".mathbf", "KaTeX_AMS": ".amsrm, .mathbb",
