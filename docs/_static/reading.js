@@ -150,7 +150,7 @@
       for (const { target, isIntersecting } of changes) reading[isIntersecting ? "add" : "delete"](target);
       mark();
     },
-    { rootMargin: "-15% 0px -84% 0px" }, // 窗口上方 15% 处的一条线，读到哪一节就是哪一节
+    { rootMargin: "-30% 0px -69% 0px" }, // 窗口上方 30% 处的一条线，读到哪一节就是哪一节
   );
   for (const section of entries.keys()) observer.observe(section);
   if (footer && box) new IntersectionObserver((changes) => ((ended = changes.at(-1).isIntersecting), mark())).observe(footer);

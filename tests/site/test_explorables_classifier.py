@@ -111,10 +111,10 @@ def test_keyboard_alone(opened, data, way, width, theme):
     page = opened(way, width, theme, reduced_motion="reduce")
     first = small_page.said(page)
     names = data["names"]
-    assert f"标签是{names[data['pictures'][0]['label']]}" in first
-    page.locator("input[name='classifier.picture']").first.focus()
+    assert f"标签是{names[data['pictures'][3]['label']]}" in first
+    page.locator("input[name='classifier.picture']:checked").focus()
     page.keyboard.press("ArrowRight")
-    assert f"标签是{names[data['pictures'][1]['label']]}" in small_page.said(page)
+    assert f"标签是{names[data['pictures'][4]['label']]}" in small_page.said(page)
     page.get_by_role("radio", name="better_net").focus()
     page.keyboard.press("Space")
     assert small_page.said(page).startswith("better_net 认为是")

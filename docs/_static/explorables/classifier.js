@@ -27,6 +27,7 @@
     Object.assign(canvas, { width, height }).getContext("2d").putImageData(image, 0, 0);
   }
 
+  const START = 3; // 不从第 1 张开始：它的结果，正文的图里已经有了
   const LAYERS = [
     ["conv1", 6, 28, 28], ["pool1", 6, 14, 14], ["conv2", 16, 10, 10], ["pool2", 16, 5, 5], ["fc1", 1, 20, 6], ["fc2", 1, 14, 6],
   ];
@@ -215,7 +216,7 @@
       const offs = LAYERS.filter(([name]) => name.startsWith("conv")).flatMap(([name, count]) => Array.from({ length: count }, (_, i) => `${name}:${i}`));
       return [
         { name: "source", label: "图片从哪里来", kind: "radio", value: "test", options: [["test", "测试图片"], ["photo", "自己的照片"], ["drawing", "画一张"]] },
-        { name: "picture", label: "测试图片", kind: "radio", value: String(data.pictures[0].index), options: data.pictures.map(({ index, label }) => [String(index), `第 ${index} 张，${data.names[label]}`]) },
+        { name: "picture", label: "测试图片", kind: "radio", value: String(data.pictures[START].index), options: data.pictures.map(({ index, label }) => [String(index), `第 ${index} 张，${data.names[label]}`]) },
         { name: "size", label: "方框的大小（%）", kind: "range", min: 10, max: 100, value: 100 },
         { name: "across", label: "方框左右（%）", kind: "range", min: 0, max: 100, value: 50 },
         { name: "down", label: "方框上下（%）", kind: "range", min: 0, max: 100, value: 50 },
