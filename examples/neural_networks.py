@@ -72,7 +72,7 @@ net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 10))
 criterion = nn.MSELoss()
 optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
 for step in range(5):
-    optimizer.zero_grad()
+    optimizer.zero_grad()  # ←
     outputs = net(inputs)
     loss = criterion(outputs, target)
     loss.backward()

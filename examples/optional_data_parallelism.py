@@ -283,6 +283,7 @@ plt.show()
 # 第一个函数写文件。
 # 先写进一个临时文件，写完再用 ``os.replace`` 一次替换旧文件，所以进程在写到一半时被结束，旧的文件仍然完好。
 
+# 文件：train_ddp.py
 import os
 
 
@@ -296,6 +297,7 @@ def save(path, content):
 # 图片从当前文件夹的 ``data`` 里读，没有就先下载；如果下载很慢，请看 :doc:`数据下载慢怎么办 </slow_download>`。
 
 
+# 文件：train_ddp.py
 def prepare_data(path):
     from torchvision import datasets  # 只有准备数据时才用到
 
@@ -317,6 +319,7 @@ def prepare_data(path):
 # 负责通信的程序叫后端（backend），由 PyTorch 按设备选择，例如英伟达的 GPU 用 NCCL；CPU 用 ``gloo``。
 # Windows 的安装包里没有 NCCL，苹果的 MPS 和 Windows 上英特尔的 GPU 没有可用的后端，所以各写了一个判断。
 
+# 文件：train_ddp.py
 import sys
 
 import torch.distributed as dist
@@ -353,6 +356,7 @@ def start():
 # 参数 ``die_at`` 只用来演练中断：到了这一步，rank 1 立刻退出，来不及做任何收尾。
 
 
+# 文件：train_ddp.py
 def train_epoch(model, loader, optimizer, device, first_step, die_at):
     model.train()
     total = torch.zeros((), device=device)
@@ -374,6 +378,7 @@ def train_epoch(model, loader, optimizer, device, first_step, die_at):
 # 每张图片恰好数一遍。
 
 
+# 文件：train_ddp.py
 def accuracy(net, images, labels, device):
     net.eval()
     correct = torch.zeros((), device=device)
@@ -390,6 +395,7 @@ def accuracy(net, images, labels, device):
 # 这类通信要由每个进程按同样的次序调用，少一个，其余的可能一直等到超时，也可能与后面的通信错配而算错，所以主函数里 rank 0 独做的只有打印和写检查点，都不通信。
 
 
+# 文件：train_ddp.py
 def same_everywhere(net):
     vector = nn.utils.parameters_to_vector(net.parameters()).detach()
     copies = [torch.empty_like(vector) for _ in range(dist.get_world_size())]
@@ -405,6 +411,7 @@ def same_everywhere(net):
 # 采样器把打乱后的样本像发牌一样轮流分给各进程；两个进程各自的前 32 个，合起来正是打乱后的前 64 个。
 # 所以如果进程数既能整除批量大小，也能整除样本数，那么无论用几个进程，每一步合起来用的是同样的样本；批量大小除不尽时，每个进程每步的样本数向下取整。
 
+# 文件：train_ddp.py
 import argparse
 
 
@@ -424,6 +431,7 @@ def read_options():
 # 如果检查点已经存在，就在包装之前加载，从下一轮继续。
 # 训练中只有打乱样本时用到随机数，顺序由轮的编号决定，所以恢复网络、优化器和轮的编号就够了；如果有随机失活或学习率调度器，还要保存各进程的随机数状态和调度器的状态。
 
+# 文件：train_ddp.py
 import time
 
 
@@ -447,6 +455,7 @@ def prepare(options, device):
 # 然后包装、训练。
 # 检查点由 rank 0 写：各进程的参数相同，写一份就够了；保存的是没有包装的 ``net`` 的状态字典，包装后的名字前面会多一段 ``module.``。
 
+# 文件：train_ddp.py
 from torch.nn.parallel import DistributedDataParallel
 
 

@@ -32,7 +32,7 @@
 import torch
 
 torch.manual_seed(0)
-torch.set_num_threads(1)
+torch.set_num_threads(1)  # ←
 
 # %%
 # 看一张图片
@@ -638,7 +638,7 @@ plt.show()
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 fig, ax = plt.subplots(figsize=(4.8, 5), layout="constrained")
-shades = LinearSegmentedColormap.from_list("shades", [to_rgba("C2", 0), to_rgba("C2", 1)])
+shades = LinearSegmentedColormap.from_list("shades", [to_rgba("C2", 0), to_rgba("C2", 0.4)])
 ax.imshow(confusion.numpy(), cmap=shades, interpolation="nearest")
 for (i, j), count in np.ndenumerate(confusion.numpy()):
     ax.text(j, i, count, ha="center", va="center")

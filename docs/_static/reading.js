@@ -136,11 +136,11 @@
   let ended = false;
   function mark() {
     const section = [...entries.keys()].findLast((section) => ended || reading.has(section));
-    const entry = entries.get(section);
+    const entry = entries.get(section) ?? entries.values().next().value;
     for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
     for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
     if (!entry) return;
-    if (tutorial) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
+    if (tutorial && section) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
     const [outer, inner] = [box.getBoundingClientRect(), entry.firstElementChild.getBoundingClientRect()];
     if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;
     if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 80;
@@ -170,9 +170,10 @@
       document.execCommand("copy");
       area.remove();
     }
-    button.textContent = "已复制";
+    const label = button.ariaLabel;
+    button.textContent = button.ariaLabel = "已复制";
     button.classList.add("done");
-    setTimeout(() => (button.classList.remove("done"), (button.textContent = "复制")), 1500);
+    setTimeout(() => (button.classList.remove("done"), (button.textContent = "复制"), (button.ariaLabel = label)), 1500);
   }
   const CODE = ["Python", "python", "bash", "console", "powershell"].map((name) => `.highlight-${name} pre`);
   for (const pre of all(CODE.join())) {
@@ -211,7 +212,7 @@
   const FACES = {
     "KaTeX_Main": ".katex", "italic KaTeX_Math": ".mathnormal", "bold KaTeX_Main": ".mathbf", "KaTeX_AMS": ".amsrm, .mathbb",
     "KaTeX_Size1": ".size1, .small-op", "KaTeX_Size2": ".size2, .large-op", "KaTeX_Size3": ".size3", "KaTeX_Size4": ".size4",
-    "KaTeX_Caligraphic": ".mathcal", "KaTeX_Typewriter": ".mathtt",
+    "KaTeX_Caligraphic": ".mathcal", "KaTeX_SansSerif": ".mathsf", "KaTeX_Typewriter": ".mathtt",
   };
   const fetchFonts = () => {
     for (const [face, selector] of Object.entries(FACES))

@@ -24,6 +24,8 @@ ERROR = re.compile(r"^ *(\[\w+\]: *)?[\w.]*(Error|Warning|Exception)\b.*:", re.M
 ALIGNED = re.compile(r"^ {2,}|\S {2,}\S")
 #: 正文要说到的一行：作者在行尾写 ``# ←``，后面可以再写几个字；脚本和笔记本里它就是一句注释。
 MARKED = re.compile(r"# ←")
+#: 一格写的是某个文件的一部分：作者写在第一行，网页上成为代码上面的一条。
+FILE = re.compile(r"# 文件：\S+$")
 OPENING = ("你将学到", "需要先会")
 #: 二级标题 -> 那一节的 class。
 SHAPES = {"小结": "recap", "练习": "exercises", "接下来": "onward"}
@@ -101,6 +103,8 @@ def _lay_lines(block: HtmlElement) -> None:
             line.set("class", "l kept")
         elif not is_output and MARKED.search(line.text_content()):
             line.set("class", "l marked")
+        elif not is_output and FILE.match(line.text_content()):
+            line.set("class", "l file")
         elif line.text_content() == "\n":
             line.set("class", "l blank")
 

@@ -276,6 +276,20 @@ def test_printing(browser, server):
     context.close()
 
 
+def test_every_face_of_the_formulas_is_fetched(page, server, tutorials):
+    """读者一动，公式用到的每一种字体（折叠里的也算）就取好，打印时才不缺字。"""
+    for name in tutorials:
+        page.goto(f"{server}tutorials/{name}.html")
+        page.mouse.move(200, 200)
+        page.wait_for_function(
+            """() => { const words = [...document.querySelectorAll('.katex-html *')].filter((e) => e.firstChild?.nodeType === 3);
+            const families = new Set(words.map((e) => getComputedStyle(e).fontFamily.split(',')[0].replace(/["']/g, '')));
+            families.delete('');
+            return [...families].filter((family) => family.startsWith('KaTeX')).every((family) =>
+              [...document.fonts].some((face) => face.family.replace(/["']/g, '') === family && face.status === 'loaded')); }"""
+        )
+
+
 def phone(browser, **more):
     return browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, **more)
 
@@ -438,22 +452,25 @@ def test_pictures_grow_at_a_tap(page, server):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_line_up_with_the_text(browser, server, scheme, width):
-    """说明在图下面，画图的代码在说明下面，都与图、与正文从同一处开始；手机上图占满。浅色、深色两版一样。"""
+    """说明在图下面，画图的代码在说明下面，从同一处开始；桌面上图在框的正中，框与正文一样宽，手机上图占满。浅色、深色两版一样。"""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server + TUTORIAL)
     picture = page.locator(f"figure.drawing:not(.explored) img.only-{scheme}").first
     picture.scroll_into_view_if_needed()
-    image, code, text, caption = picture.evaluate(
+    image, code, text, caption, frame = picture.evaluate(
         """(image) => { const figure = image.closest('figure');
         const parts = [image, figure.querySelector('summary'), figure.parentElement.querySelector('p'),
-                       figure.querySelector('.drawing-caption')];
+                       figure.querySelector('.drawing-caption'), figure];
         return parts.map((e) => e.getBoundingClientRect().toJSON()); }"""
     )
     context.close()
     assert image["bottom"] < caption["top"] < caption["bottom"] <= code["top"]
-    assert max(abs(part["left"] - image["left"]) for part in (text, caption, code)) < 2
-    assert width > 700 or abs(image["right"] - text["right"]) < 2
+    assert abs(caption["left"] - code["left"]) < 2
+    for edge in ("left", "right"):
+        assert abs(frame[edge] - text[edge]) < 2
+        assert width > 700 or abs(image[edge] - text[edge]) < 2
+    assert abs((image["left"] - frame["left"]) - (frame["right"] - image["right"])) < 2
 
 
 def test_figures_have_captions(site, tutorials):

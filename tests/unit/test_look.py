@@ -85,6 +85,17 @@ def test_marked_lines():
     assert lines == ["l marked", "l", "l marked", "l"] and root.text_content() == before
 
 
+def test_name_of_a_file():
+    """代码第一行写着文件名时成为一条；不在第一行的、输出里的不算。"""
+    root = parsed(
+        code('<span class="c1"># 文件：a.py</span>\nx\n# 文件：b.py 里')
+        + code("# 文件：a.py", "sphx-glr-script-out highlight-none")
+    )
+    for block in root.xpath("//div[@class='highlight']"):
+        body._lay_lines(block)
+    assert [line.get("class") for line in root.xpath("//pre/span")] == ["l file", "l", "l", "l"]
+
+
 def test_cell_joins_code_output_and_figure():
     output = code("1", "sphx-glr-script-out highlight-none")
     root = parsed(f'<p>前</p>{code("x")}{output}<img class="sphx-glr-single-img" src="a.webp"><p>后</p>{code("y")}')
