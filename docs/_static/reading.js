@@ -55,36 +55,30 @@
       if (event.target.closest("a") && drawer.matches(":popover-open")) drawer.hidePopover();
     });
 
-  // -- 没有滚到的小节打开时先不排版，高度是估计的（见 site.css）。锚点：排好一批就再对准一次，直到停住 -----------------
+  // -- 没有滚到的小节打开时先不排版，高度是估计的（见 site.css）。去一个锚点，先把它前面的排好，才停得准 ------------------
 
-  let goal = null; // 读者自己动了，或者另有了去处，就不再对准
-  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
-    addEventListener(kind, () => (goal = null), { passive: true });
+  const sections = [...all("article > section > section")];
+  const layOut = (section) => (section.style.contentVisibility = "visible");
   function settle() {
-    const place = (goal = target(location.hash));
+    const place = target(location.hash);
     if (!place) return;
     place.closest("details")?.setAttribute("open", "");
-    let [frames, still, before] = [0, 0, NaN];
-    const step = () => {
-      if (goal !== place) return;
-      place.scrollIntoView();
-      still = scrollY === before ? still + 1 : 0;
-      before = scrollY;
-      if (still < 3 && ++frames < 30) requestAnimationFrame(step);
-    };
-    step();
+    const inside = sections.findIndex((section) => section.contains(place));
+    sections.slice(0, inside + 1).forEach(layOut);
+    place.scrollIntoView();
   }
   addEventListener("hashchange", settle);
   if (location.hash) settle();
 
   // 打开以后，空闲时一节一节补排，滚动条就准了。Safari 在上面的内容变高时停不住正在读的一行，那里不补
-  const rest = [...all("article > section > section")];
-  function layOut() {
-    if (!rest.length) return;
-    rest.shift().style.contentVisibility = "visible";
-    requestIdleCallback(layOut);
+  const rest = sections.values();
+  function layOutRest() {
+    const { value } = rest.next();
+    if (!value) return;
+    layOut(value);
+    requestIdleCallback(layOutRest);
   }
-  if (CSS.supports("overflow-anchor", "auto")) addEventListener("load", () => requestIdleCallback(layOut));
+  if (CSS.supports("overflow-anchor", "auto")) addEventListener("load", () => requestIdleCallback(layOutRest));
 
   // -- 读到哪里 -------------------------------------------------------------------
 
@@ -108,6 +102,7 @@
     root.style.setProperty("--read", now);
     if (!tutorial || now <= share(here)) return;
     read[here] = { ...read[here], most: Math.round(now * 1000) / 1000 };
+    for (const link of all(`[data-read="${here}"]`)) show(link, here);
   }
   addEventListener("scroll", () => waiting || ((waiting = true), requestAnimationFrame(progress)), { passive: true });
   addEventListener("pagehide", () => tutorial && memory.set("read", { ...memory.get("read"), [here]: read[here], last: here }));

@@ -36,6 +36,8 @@ const searchEngine = (load) => {
   /** 就是讲这个词的：标题或词条的名字与查询相同；页面的文件名里有它。 */
   const NAMED = 30;
   const ABOUT = 20;
+  /** 标题以查询开头。 */
+  const STARTS = 8;
   /** 报错里每三个词是一组，全都连着出现时加多少。 */
   const MESSAGE = 40;
   const CANDIDATES = 8;
@@ -205,8 +207,10 @@ const searchEngine = (load) => {
       sum += (MESSAGE * groups.filter((group) => said.includes(group)).length) / groups.length;
     }
     if (named) sum += NAMED;
+    else if (section.title.startsWith(whole)) sum += STARTS;
     else if (whole.length > 2 && section.title.includes(whole)) sum += 5;
-    if (!place && runs.every((run) => name.split(/[/_]/).includes(run))) sum += ABOUT;
+    const last = runs[0] === "torch" && runs.length > 1 ? runs.slice(1) : runs; // torch.autograd 就是 autograd
+    if (!place && last.every((run) => name.split(/[/_]/).includes(run))) sum += ABOUT;
     if (!section.prose.text && !section.code.text) sum *= EMPTY;
     if (name.startsWith("tutorials/")) sum *= TUTORIAL;
     return section.folded ? sum * FOLDED : sum;

@@ -86,7 +86,7 @@ def test_marked_lines():
 
 
 def test_name_of_a_file():
-    """代码第一行写着文件名时成为一条；不在第一行的、输出里的不算。"""
+    """写着文件名的一行成为一条；后面还有字的、输出里的不算。"""
     root = parsed(
         code('<span class="c1"># 文件：a.py</span>\nx\n# 文件：b.py 里')
         + code("# 文件：a.py", "sphx-glr-script-out highlight-none")
