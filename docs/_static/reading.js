@@ -48,12 +48,13 @@
   }
   for (const way of all(".sidebar-search, .open-search")) way.addEventListener("click", openSearch);
 
-  // -- 抽屉：选了就关上（Esc 和点别处由浏览器管） ---------------------------------------------
+  // -- 抽屉：选了、用键盘走出去了就关上（Esc 和点别处由浏览器管） -------------------------------------
 
-  for (const drawer of all("[popover]"))
-    drawer.addEventListener("click", (event) => {
-      if (event.target.closest("a") && drawer.matches(":popover-open")) drawer.hidePopover();
-    });
+  for (const drawer of all("[popover]")) {
+    const close = () => drawer.matches(":popover-open") && drawer.hidePopover();
+    drawer.addEventListener("click", (event) => event.target.closest("a") && close());
+    drawer.addEventListener("focusout", ({ relatedTarget: next }) => next && !drawer.contains(next) && !next.matches("[popovertarget]") && close());
+  }
 
   // -- 没有滚到的小节打开时先不排版，高度是估计的（见 site.css）。去一个锚点，先把它前面的排好，才停得准 ------------------
 

@@ -340,6 +340,10 @@ def test_drawers_by_keyboard(browser, server):
             page.locator(".for-contents").click()
             page.locator("#contents a").nth(3).click()
             assert not page.locator("#contents").is_visible()
+            page.locator(".for-contents").click()
+            page.locator("#contents a").last.focus()
+            page.keyboard.press("Tab")
+            assert not page.locator("#contents").is_visible(), "焦点走出去，抽屉就不再盖着它"
         context.close()
 
 

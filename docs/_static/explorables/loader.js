@@ -54,7 +54,7 @@
         wake(target);
       }
     },
-    { rootMargin: "600px 0px" },
+    { rootMargin: "2500px 0px" }, // 换上互动图，高矮会变：在看不见的地方换
   );
   // 读者动过一下（滚动、移动指针、按键）才开始看：刚打开的网页不为互动图多取一个字节。网址里带着状态的，马上开始。
   const signs = ["scroll", "pointermove", "pointerdown", "keydown", "focusin"];
