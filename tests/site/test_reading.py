@@ -441,14 +441,17 @@ def test_what_was_read_is_remembered_here(page, server):
     assert json.loads(stored)["last"] == "tutorials/neural_networks"
 
 
-def test_pictures_grow_at_a_tap(page, server):
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pictures_grow_at_a_tap(page, server, width):
+    """大到原来的一倍半以上；比屏幕宽就横着滑。"""
+    page.set_viewport_size({"width": width, "height": 844})
     page.goto(server + TUTORIAL)
     picture = page.locator("article figure img").first
     picture.scroll_into_view_if_needed()
     picture.click()
     shown = page.locator("dialog.picture[open] img")
     shown.wait_for()
-    assert shown.bounding_box()["width"] > picture.bounding_box()["width"]
+    assert shown.bounding_box()["width"] > 1.5 * picture.bounding_box()["width"]
     page.keyboard.press("Escape")
     page.locator("dialog.picture").wait_for(state="detached")
 
