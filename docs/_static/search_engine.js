@@ -37,7 +37,7 @@ const searchEngine = (load) => {
   const NAMED = 30;
   const ABOUT = 20;
   /** 标题以查询开头。 */
-  const STARTS = 8;
+  const STARTS = 5;
   /** 报错里每三个词是一组，全都连着出现时加多少。 */
   const MESSAGE = 40;
   const CANDIDATES = 8;

@@ -1,6 +1,6 @@
 """正文的样子：Sphinx 写好的一页读成一棵树，从上到下各改一遍，再写回去。
 
-改的只是样子，文字一个也不动：代码、输出和图合成一格，开头的“你将学到”、末尾的小结与
+改的只是样子，文字不动（只有常见错误索引里，每个框的标题不再重复“常见错误：”）：代码、输出和图合成一格，开头的“你将学到”、末尾的小结与
 练习各有各的框，能横向滚动的框键盘够得着，站外的链接在纸上有脚注。
 """
 
@@ -15,7 +15,7 @@ from lxml.builder import E
 from lxml.html import HtmlElement
 from sphinx.application import Sphinx
 
-from site_builder.look import assets, pictures
+from site_builder.look import assets, navigation, pictures
 
 OUTPUT = "sphx-glr-script-out"
 #: 输出里有一行这样开头，就是报错。
@@ -51,6 +51,7 @@ def dress(
             code.set("class", " ".join([*_classes(code), "long"]))
             for words in code.iterfind("span"):
                 _break_address(words)
+    _drop_repeated_word(root)
     for box in _with_class(root, "provenance-box"):
         box.tag, box[0].tag = "details", "summary"
     for link in root.iter("a"):
@@ -197,6 +198,16 @@ def _shape_sections(root: HtmlElement) -> None:
             section = heading.getparent()
             section.set("class", " ".join([*_classes(section), SHAPES[title]]))
             _move_answers(section)
+
+
+def _drop_repeated_word(root: HtmlElement) -> None:
+    """常见错误索引那一页全是框，标题里的“常见错误：”就不显示；搜索、电子书里照旧。"""
+    page = root.find(".//h1")
+    if page is None or not (page.text or "").startswith(navigation.PITFALL[:-1]):
+        return
+    for section in _with_class(root, "pitfall"):
+        for title in section.iterfind("h3"):
+            title.text = (title.text or "").removeprefix(navigation.PITFALL)
 
 
 def _move_answers(section: HtmlElement) -> None:

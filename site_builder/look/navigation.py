@@ -43,7 +43,7 @@ def withhold_toctree(
 
 
 def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """给模板 `tutorials`、`references`（侧栏的两组）、`links`（首页没有侧栏，页头给出几页）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
+    """给模板 `tutorials`、`references`（侧栏的两组）、`links`（页头的几页）、`before`、`after`（相邻的页）和 `contents`（本页目录）。"""
     numbers = {name: number for number, name in enumerate(store.tutorials(app.config), 1)}
     entries = [
         {"name": name, "title": title, "number": numbers.get(name, 0), "lead": lead, "current": name == pagename}
@@ -52,8 +52,7 @@ def add(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], 
     tutorials = [entry for entry in entries if entry["number"]]
     context["tutorials"], context["tutorials_count"] = _nearby(tutorials, pagename), len(tutorials)
     references = [entry for entry in entries if not entry["number"]]
-    context["references"] = _nearby(references, pagename)
-    context["links"] = references[:LINKS] if pagename == app.config.root_doc else []
+    context["references"], context["links"] = _nearby(references, pagename), references[:LINKS]
     home = {"name": app.config.root_doc, "title": "首页", "number": 0, "lead": None}
     line = [home, *entries]
     place = next((i for i, entry in enumerate(line) if entry["name"] == pagename), None)

@@ -1,7 +1,7 @@
 """标题或代码格开头的几个字决定样子，脚本里不必写别的标记。
 
 - ``选读：…`` 和 ``练习 1 的答案`` 这样的节折叠成 ``<details>``，不进目录；
-- ``常见错误：…`` 的节成为一个框（`pitfalls`）；常见错误索引那一页里全是框，标题就不再重复这几个字；
+- ``常见错误：…`` 的节成为一个框（`pitfalls`）；
 - 第一行是 ``# 画图：一句话`` 的代码格只管画图：图在前，那句话是图的说明，代码折叠在图的下面；写成 ``# 画图（名字）：…``
   时，那是一幅互动图，没有脚本时就是这幅图；
 - ``**先猜一猜**：…`` 的一段，后面那一格的输出先遮住，读者答过再揭开；没有脚本时就是一段话和输出。
@@ -30,8 +30,6 @@ class MarkTitles(SphinxTransform):
     default_priority = 250
 
     def apply(self) -> None:
-        page = self.document.next_node(nodes.title)
-        repeated = page is not None and page.astext().startswith(PITFALL[:-1])
         for section in list(self.document.findall(nodes.section)):
             title = section.next_node(nodes.title)
             if title is None or title.parent is not section:
@@ -39,8 +37,6 @@ class MarkTitles(SphinxTransform):
             text = title.astext()
             if text.startswith(PITFALL):
                 section["classes"] += ["pitfall", "legacy"]
-                if repeated:
-                    title[0] = nodes.Text(title[0].astext().removeprefix(PITFALL))
             elif FOLDED.match(text):
                 kind = "answer" if text.startswith("练习") else "optional"
                 folded = fold("", summary("", "", *title.children), *section.children[1:], classes=[kind])
