@@ -93,6 +93,7 @@
   for (const link of all("[data-read]")) show(link, link.dataset.read);
 
   const here = root.dataset.page;
+  const own = all(`[data-read="${here}"]`);
   const tutorial = document.body.classList.contains("tutorial");
   const article = document.querySelector("article");
   let waiting = false;
@@ -103,7 +104,7 @@
     root.style.setProperty("--read", now);
     if (!tutorial || now <= share(here)) return;
     read[here] = { ...read[here], most: Math.round(now * 1000) / 1000 };
-    for (const link of all(`[data-read="${here}"]`)) show(link, here);
+    for (const link of own) show(link, here);
   }
   addEventListener("scroll", () => waiting || ((waiting = true), requestAnimationFrame(progress)), { passive: true });
   addEventListener("pagehide", () => tutorial && memory.set("read", { ...memory.get("read"), [here]: read[here], last: here }));

@@ -39,7 +39,7 @@ STYLE = """\
 body { line-height: 1.7; }
 img { max-width: 100%; height: auto; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f4f6; padding: 0.6em; font-size: 0.85em; line-height: 1.5; }
-pre .l, pre a { color: inherit; text-decoration: none; }
+.highlight pre .l, pre a { color: inherit; text-decoration: none; }
 .sphx-glr-script-out::before { content: "输出："; font-size: 0.85em; }
 .sphx-glr-script-out pre { background: none; border-left: 3px solid #9ca3af; }
 .admonition, section.pitfall, details { border: 1px solid #9ca3af; border-left-width: 4px; padding: 0 0.8em; margin: 1em 0; }

@@ -373,6 +373,16 @@ def test_site_archive(site, browser, server, tmp_path):
                 assert target.exists(), f"{path.relative_to(folder)}：{address}"
 
 
+def test_code_in_the_book_keeps_its_colour(site, page, tmp_path):
+    """我们的一行叫 ``l``，Pygments 的样式里 ``.l`` 是字面量：没有颜色的代码不能跟着它变。"""
+    with zipfile.ZipFile(site / "downloads/pytorch-tutorials.epub") as book:
+        book.extractall(tmp_path)
+    page.goto((tmp_path / f"book/tutorials-{NAMES[0]}.xhtml").as_uri())
+    colours = "[...document.querySelectorAll('pre .l')].map((e) => [e, e.closest('pre')].map((x) => getComputedStyle(x).color))"
+    pairs = page.evaluate(colours)
+    assert len(pairs) > 100 and all(line == block for line, block in pairs)
+
+
 @pytest.mark.slow
 def test_book(site, tmp_path):
     """电子书合乎规范；每篇教程的文字、公式、图一个不少。"""
