@@ -121,6 +121,7 @@ assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > los
 # 在本站的网页上，可以一步一步地走完前向、反向两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
 
 # 画图（backward）：每个箭头旁，左边是往下算出的数值，右边是往上传回的梯度。
+# 图中：计算图，六个方框从上往下：权重乘以 3，与偏置相加，再减去目标、平方，最后是损失；框与框之间各有一上一下两支箭头。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -420,6 +421,7 @@ assert len(walk(deep.grad_fn)) == 17
 # ``y * y`` 收到 :math:`\frac{1}{4} \times 3 = 0.75`，左右两边各乘以另一个因子 :math:`y = 3`，所以各传回 2.25。
 
 # 画图：乘法的两条边各传回 2.25，在加法处合成 4.5；四个元素都相同，图上只写一个。
+# 图中：一串五个方框，从上往下是叶张量 x、x + 2、y * y、乘以 3、求平均，最后是 out；x + 2 与 y * y 之间，往上的是两支分开的弧形箭头。
 def draw_mean():
     x = torch.ones(2, 2, requires_grad=True)
     y = x + 2
@@ -907,6 +909,7 @@ assert abs(train(0.1)[-1][0] - 2) < 0.1 and train(1.1)[-1][2] > 1e6
 # 在本站的网页上，可以换学习率，也可以试下面要讲的忘记清零和动量，逐步看直线怎样移动。
 
 # 画图（learning-rate）：上面是直线一步步靠近数据，下面是学习率太小、合适、太大时的损失。
+# 图中：上面是散点和四条直线，从水平的起点一条比一条陡，最后一条穿过散点；下面三条损失曲线，一条缓缓下降，一条很快降平，一条冲出图外。
 def draw_fit():
     fig, (top, bottom) = plt.subplots(2, figsize=(4.8, 6.4), layout="constrained")
     top.scatter(inputs, targets, s=12, color="C0", alpha=0.5)
@@ -915,7 +918,8 @@ def draw_fit():
         slope, intercept, _ = history[step]
         top.plot(inputs, slope * inputs + intercept, color="C2", alpha=0.4 + 0.6 * (step == 99))
         top.text(1.03, slope + intercept, name, va="center", fontsize=11)
-    top.set(xlabel="输入", xlim=(-1.05, 1.3), title="学习率 0.1：直线靠近数据（纵轴是输出）")
+    top.set(xlabel="输入", xlim=(-1.05, 1.3))
+    top.set_title("学习率 0.1：直线靠近数据（纵轴是输出）", loc="left")
     places = {0.01: (55, 1.5, "0.01：太小"), 0.1: (55, 0.025, "0.1：合适"), 1.1: (33, 1e4, "1.1：太大")}
     styles = {0.01: "--", 0.1: "-", 1.1: "-."}
     for rate, (x, y, name) in places.items():
@@ -923,7 +927,8 @@ def draw_fit():
         bottom.semilogy(losses, styles[rate], color="C3" if rate > 1 else "C2")
         bottom.text(x, y, name, fontsize=11)
     bottom.yaxis.set_major_formatter("{x:g}")
-    bottom.set(xlabel="步数", ylim=(0.005, 1e5), title="三种学习率（纵轴是损失，对数刻度）")
+    bottom.set(xlabel="步数", ylim=(0.005, 1e5))
+    bottom.set_title("三种学习率（纵轴是损失，对数刻度）", loc="left")
     fig.suptitle("用梯度拟合 y = 2x + 1：学习率太小、合适、太大", fontsize=12)
 
 
@@ -955,13 +960,15 @@ assert train(0.1, momentum=0.9, clear=False)[-1][2] > 1e6
 # 斜率和截距摆动的周期不同，合起来就是下图的样子。
 
 # 画图：每步清零，损失很快降到底；忘记清零，损失来回振荡。
+# 图中：两条随步数变化的损失曲线，一条平滑地降到接近 0 后走平，一条一直上下起伏。
 def draw_forgotten():
     fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
     ax.plot([loss for *_, loss in train(0.1, clear=False)], color="C3")
     ax.plot([loss for *_, loss in train(0.1)], color="0.4", linewidth=2.5)
     ax.text(12, 2.55, "忘记清零", color="C3", fontsize=11)
     ax.text(99, -0.08, "每步清零", color="0.4", fontsize=11, ha="right", va="top")
-    ax.set(xlabel="步数", ylim=(-0.4, 2.9), title="纵轴是损失")
+    ax.set(xlabel="步数", ylim=(-0.4, 2.9))
+    ax.set_title("损失", loc="left")
     fig.suptitle("每步清零则平稳下降，忘记清零则振荡", fontsize=12)
 
 
@@ -1285,6 +1292,7 @@ print(f"float32 中 autograd 的误差 {rounding:.0e}")
 # 把误差画成 :math:`h` 的函数，横轴和纵轴都用对数刻度。
 
 # 画图：有限差分的误差先降后升，autograd 没有 h 要挑，同用 float32 时误差更低。
+# 图中：双对数坐标里两条折线，各有一个最低点，float64 的最低点低得多，步长也小得多；autograd 的误差是一条水平的虚线。
 def draw_errors():
     fig, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     for dtype, marker, place in ((torch.float32, "o", (1e-6, 0.6)), (torch.float64, "s", (6e-13, 1e-9))):
@@ -1295,7 +1303,8 @@ def draw_errors():
     ax.text(1e-8, rounding * 1.5, "autograd，float32", color="C4", fontsize=11)
     ax.xaxis.set_major_formatter("{x:.0e}")
     ax.yaxis.set_major_formatter("{x:.0e}")
-    ax.set(xlabel="步长 h", ylim=(1e-11, 20), title="纵轴是最大误差")
+    ax.set(xlabel="步长 h", ylim=(1e-11, 20))
+    ax.set_title("最大误差", loc="left")
     fig.suptitle("最大误差呈 U 形：h 太大有截断误差，太小有舍入误差", fontsize=12)
 
 
@@ -1448,6 +1457,7 @@ assert {id(node.variable) for node in leaves} == {id(a), id(b)}
 # 下图是把这张计算图画出来的样子。
 
 # 画图：在减法处分成两支，各自走到叶张量 a 和 b；两个元素相同时只写一个。
+# 图中：计算图：a 经过三次方、乘以 3，b 经过平方，两支在“相减”相遇，再求和，最后是 total；框与框之间各有一上一下两支箭头。
 def draw_two_leaves():
     a = torch.tensor([2.0, 3.0], requires_grad=True)
     b = torch.tensor([6.0, 4.0], requires_grad=True)

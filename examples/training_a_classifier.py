@@ -71,6 +71,7 @@ print(label, classes[label], chinese[label])
 # %%
 
 # 画图：训练集（training set）中每一类最前面的 3 张图片；每类都有 5000 张。
+# 图中：十行小照片，每行三张，左边写着类别的中文名和英文名。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -196,6 +197,7 @@ assert images.shape == (4, 3, 32, 32) and labels.shape == (4,) and labels.dtype 
 # %%
 
 # 画图：随机取出的一批训练图片；``make_grid`` 把它们拼成一张，空隙填的是 0，撤销归一化以后是中灰色。
+# 图中：并排的四张小照片，四周和中间是灰色的边。
 from torchvision.utils import make_grid
 
 
@@ -368,6 +370,7 @@ assert 1.1 < np.mean(losses[-2000:]) < 1.5
 # %%
 
 # 画图：圆点是打印的 12 个数，即之前 2000 步的平均，曲线是之前 500 步的平均，所以开头圆点高于曲线；灰色的两段是每轮的最后 500 步，不在打印的平均里。
+# 图中：一条随步数下降的曲线，先快后慢，上面标着第 1 轮、第 2 轮；圆点沿着曲线排列，两轮的末尾各有一段灰色。
 smooth = np.convolve(losses, np.ones(500) / 500, mode="valid")
 marks = [12500 * epoch + 2000 * k for epoch in (0, 1) for k in range(1, 7)]
 printed = [np.mean(losses[m - 2000 : m]) for m in marks]
@@ -426,9 +429,11 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 # %%
 
 # 画图（classifier）：上面是测试集的前 4 张图片，下面是网络对第 1 张给出的十个概率。
+# 图中：一排四张照片，各写着真实和预测的类别，预测错的是红字；下面十根横条，一类一根，概率最大的一根颜色最深。
 probabilities = logits.softmax(dim=1)
 fig = plt.figure(figsize=(4.8, 5.4), layout="constrained")
-top, bottom = (part.subplots() for part in fig.subfigures(2, 1, height_ratios=[1.5, 2.6]))
+upper, lower = fig.subfigures(2, 1, height_ratios=[1.5, 2.6])
+top, bottom = upper.subplots(), lower.subplots()
 for i, picture in enumerate(images):
     top.imshow(to_picture(picture), interpolation="nearest", extent=(34 * i, 34 * i + 32, 32, 0))
     right = predicted[i] == labels[i]
@@ -442,7 +447,7 @@ bars[predicted[0]].set_alpha(1)
 bottom.bar_label(bars, fmt=" %.1f%%")
 bottom.invert_yaxis()
 bottom.set_xlim(0, 115 * probabilities[0].max().item())
-bottom.set_title(f"网络对第 1 张（{chinese[labels[0]]}）给出的概率", loc="left", fontsize=11.5)
+lower.suptitle(f"网络对第 1 张（{chinese[labels[0]]}）给出的概率", x=0.01, ha="left", fontsize=11.5)
 bottom.set_xticks([])
 bottom.tick_params(length=0)
 bottom.set_frame_on(False)
@@ -611,6 +616,7 @@ assert class_accuracy.max() - class_accuracy.min() > 0.15
 # %%
 
 # 画图：各类的准确率从高到低，有的类别比总准确率高得多，有的低得多。
+# 图中：十根横条从长到短，一类一根，条上写着准确率；两条竖线是随便猜和总准确率。
 order = class_accuracy.argsort().tolist()
 fig, ax = plt.subplots(figsize=(4.8, 3.7), layout="constrained")
 bars = ax.barh([chinese[i] for i in order], class_accuracy[order].numpy() * 100, color="C2", alpha=0.6)
@@ -635,6 +641,7 @@ plt.show()
 # %%
 
 # 画图（confusion）：每行是一个真实类别，每列是一个预测类别；对角线上颜色最浓，其余颜色较浓的格子是常见的混淆。
+# 图中：十行十列的数，数越大格子的颜色越深；从左上到右下的一条最深，别处只有少数几格较深。
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 fig, ax = plt.subplots(figsize=(4.8, 5), layout="constrained")
@@ -693,6 +700,7 @@ print(f"这 12 张里最低的概率：{confidence[worst].min():.1%}")
 # %%
 
 # 画图：概率最高的 12 个错误；看看图片的背景和颜色像哪一类。
+# 图中：四行三列共十二张小照片，每张上面写着预测的类别、概率和标签的类别。
 fig, axes = plt.subplots(4, 3, figsize=(4.4, 7), layout="constrained")
 for ax, i in zip(axes.flat, worst.tolist()):
     ax.imshow(test_set.data[i], interpolation="nearest")
@@ -716,6 +724,7 @@ assert test_labels[example] == 3 and test_predicted[example] == 6
 # %%
 
 # 画图：测试集里下标为 2405 的图片，标签写的是猫，图中却明明是一只青蛙。
+# 图中：一张放大的照片，看得见一格一格的像素：一只绿色的青蛙趴着，背景是褐色。
 fig, ax = plt.subplots(figsize=(4.8, 3), layout="constrained")
 ax.imshow(test_set.data[example], interpolation="nearest")
 ax.axis("off")
@@ -832,6 +841,7 @@ assert best_epoch < 12 and curves[-1][0] > curves[-1][1] + 0.15
 # %%
 
 # 画图：训练准确率总的在上升，验证准确率到后来不再上升；圆点是选中的那一轮。
+# 图中：两条准确率曲线，开始时靠在一起，后来训练的在上面，验证的在下面；验证的一条上有一个圆点。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 fit_curve, val_curve = (100 * np.array(curves)).T
 ax.plot(range(1, 13), fit_curve, color="C0")
@@ -1131,6 +1141,7 @@ assert torch.corrcoef(neighbours)[0, 1] > 0.25 and after.shape == (6, 3, 5, 5)
 # %%
 
 # 画图：conv1 的 6 个卷积核，每个各自拉伸到 0 到 1；上面是训练前，下面是训练后。
+# 图中：两行彩色的小方格，每行六个，每个五行五列：上面一行各格颜色杂乱，下面一行相邻的格子颜色相近。
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 2.9), layout="constrained")
 for ax, weights, name in zip(axes, (before, after), ("训练前", "训练后")):
     tiles = make_grid(weights, 6, padding=1, normalize=True, scale_each=True, pad_value=1)
@@ -1163,6 +1174,7 @@ assert zeros[3] > 0.9 and zeros[4] < 0.2, zeros
 # %%
 
 # 画图：一艘船和训练后 conv1 给出的 6 张特征图，每张各自拉伸，越亮数值越大，黑色是 0。
+# 图中：上面是一张船的照片；下面六张灰度图，分成两行，亮的地方各不相同。
 fig = plt.figure(figsize=(4.8, 5.4), layout="constrained")
 axes = fig.subplot_mosaic([["船", "船", "船"], [0, 1, 2], [3, 4, 5]])
 axes["船"].imshow(to_picture(picture), interpolation="nearest")

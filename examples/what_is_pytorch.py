@@ -438,6 +438,7 @@ assert picture[0].eq(0).all() and picture[1].sum() == 6
 # 把这个张量画成图片：
 
 # 画图：同一个 8 行 8 列的张量，数越大，格子的颜色越深，看得出是数字 7。
+# 图中：8 行 8 列的方格，0 的格子没有颜色，其余的排成“7”：上面一横，右边一竖往下，中途向左挪一格。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 from matplotlib.colors import to_rgba
@@ -621,6 +622,7 @@ assert table.sum(dim=-1).equal(table.sum(dim=1))
 # 把后两个结果画成图：
 
 # 画图：箭头是下标变化的方向，也是相加的方向；写哪一维，哪一维就消失。
+# 图中：两行三列的方格：三支箭头往下，指向一行三个数；两支箭头往右，指向一列两个数。
 fig, ax = plt.subplots(figsize=(4.8, 3.3), layout="constrained")
 blue, green = to_rgba("C0", 0.25), to_rgba("C2", 0.3)
 draw_cells(ax, table.tolist(), 0, 0, [[blue] * 3] * 2)
@@ -759,6 +761,7 @@ assert torch.empty(2, 3, 5).stride() == (15, 5, 1)
 # 在本站的网页上可以转置或切片，再选中一个元素，看它在存储里的位置怎样由步幅和偏移量算出。
 
 # 画图（strides）：看颜色，转置之后原来的一行成了一列，而上面那一条存储没有变。
+# 图中：上面一长条十二格，按数的大小由浅到深，其中六格带粗框；下面三个表是 base、base.t() 和 base[:, 1:3]，各写着形状、步幅和偏移量。
 
 
 def row_colors(values):
@@ -825,6 +828,7 @@ assert [tensor.is_contiguous() for tensor in (base, transposed, part)] == [True,
 # 画成折线更清楚：
 
 # 画图：逐行读时依次经过的存储位置，连续的张量一格一格地走，另外两个要跳。
+# 图中：三幅折线图：base 的是一条上升的斜线；base.t() 的一再升上去又落回来，像锯齿；base[:, 1:3] 的一步小、一步大地上升。
 fig, axes = plt.subplots(3, 1, figsize=(4.8, 5.6), sharex=True, sharey=True, layout="constrained")
 fig.get_layout_engine().set(h_pad=0.1)
 for ax, (name, tensor, _) in zip(axes, views):
@@ -1006,6 +1010,7 @@ assert (table + row).shape == (side + row).shape == (5, 3)
 # 在本站的网页上可以换上别的形状，看两个形状怎样从右边对齐，哪一维合不上。
 
 # 画图（broadcasting）：着色的是原有的数，没有着色的是重复使用的，右边是结果。
+# 图中：两行加法，每行是两个五行三列的方格相加，等于第三个。
 
 
 def draw_broadcast(ax, first, second):
@@ -1252,6 +1257,7 @@ assert list(shares.values()) == [True, True, True, False, False, False]
 # 如果类型本来就相同，``float`` 返回原来的张量自己，不会复制。
 
 # 画图：上面三种写法连到同一块内存，下面三种各有一块新的。
+# 图中：左边一列是六行代码，各有一条横线连到右边的方框：一个大的写着“array 的内存”，三个小的写着“新的内存”。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 box = {"edgecolor": "0.4", "linewidth": 1.5}
 middle = {"fontsize": 11.5, "ha": "center", "va": "center", "linespacing": 1.35}

@@ -20,8 +20,8 @@ from PIL import Image
 
 from site_builder import palette
 
-#: 第一行这样开头的格子，图的标题不画出来：网页上图的下面有说明。
-DRAWING = "# 画图"
+#: 第一行这样开头的格子，图的标题不画出来：网页上图的下面有说明；看不见图的人听到的是第二行。
+DRAWING = re.compile(r"\s*# 画图.*\n(?:# 图中：(?P<seen>.+))?")
 #: 图 1 英寸在网页上是多少像素；照片存成两倍大。
 PIXELS = 96
 _HEX = re.compile(r"#[0-9a-f]{6}")
@@ -80,7 +80,12 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
             if problem := fault(figure):
                 raise ExampleError(f"第 {block[2]} 行起的代码画的图{problem}")
             alternative = titles(figure)
-            if block[1].lstrip().startswith(DRAWING):
+            if cell := DRAWING.match(block[1]):
+                if not cell["seen"]:
+                    raise ExampleError(
+                        f"第 {block[2]} 行起的代码画的图没有替代文字：在 # 画图 的下一行写 # 图中：图里看得见什么"
+                    )
+                alternative = cell["seen"]
                 drop_title(figure)
             for axes in figure.axes:
                 if axes.get_images():

@@ -579,7 +579,7 @@ def test_without_scripts_and_on_paper_the_output_is_there(browser, server):
 
 @pytest.mark.slow
 def test_a_figure_without_a_script_is_a_warning(tiny):
-    body = "# 画图（nothing）：一幅还没有脚本的图。\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.suptitle('图')\nplt.show()"
+    body = "# 画图（nothing）：一幅还没有脚本的图。\n# 图中：一条斜线。\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.suptitle('图')\nplt.show()"
     result = tiny({"one": example(body)}).build()
     assert result.returncode and "互动图 nothing 没有脚本" in result.stdout, result.stdout
     assert not Path(STATIC, "nothing.js").exists()

@@ -34,7 +34,7 @@ def plt():
         plt.close("all")
 
 
-def scrape(folder, content="# 画图：说明。\nplt.show()"):
+def scrape(folder, content="# 画图：说明。\n# 图中：一条斜线。\nplt.show()"):
     names = (str(folder / f"images/sphx_glr_one_{number:03}.png") for number in range(1, 9))
     (folder / "images").mkdir(exist_ok=True)
     return figures.scrape(Block("code", content, 7), {"image_path_iterator": names}, {"src_dir": str(folder)})
@@ -60,7 +60,7 @@ def test_two_versions_of_a_drawing(plt, tmp_path):
     figure.suptitle("损失")
     rest = scrape(tmp_path)
     assert re.findall(r"image:: (\S+)", rest) == [f"/images/sphx_glr_one_001_{t}.svg" for t in ("light", "dark")]
-    assert rest.count(":alt: 损失\n") == 2 and rest.count(":width: 461\n   :height: 288\n") == 2
+    assert rest.count(":alt: 一条斜线。\n") == 2 and rest.count(":width: 461\n   :height: 288\n") == 2
     assert "only-light no-scaled-link" in rest and "only-dark no-scaled-link" in rest and "srcset" not in rest
     for theme in ("light", "dark"):
         path = tmp_path / f"images/sphx_glr_one_001_{theme}.svg"
@@ -89,17 +89,17 @@ def test_same_bytes_twice(plt, tmp_path):
 
 
 def test_title_gives_way_to_the_caption(plt, tmp_path):
-    """画图的格子里标题不画，成为替代文字，小图的标题留着；别的格子里标题照画。"""
-    for content, drawn in (("\n# 画图（name）：说明。\nx", False), ("plt.show()", True)):
+    """画图的格子里标题不画，第二行是替代文字，小图的标题留着；别的格子里标题照画，也是替代文字。"""
+    for content, alternative in (("\n# 画图（name）：说明。\n# 图中：两幅图。\nx", "两幅图。"), ("plt.show()", "总标题；甲；乙")):
         figure, axes = plt.subplots(1, 2)
         for ax, name in zip(axes, "甲乙", strict=True):
             ax.plot([1, 2])
             ax.set_title(name)
         figure.suptitle("总标题")
         rest = scrape(tmp_path, content)
-        assert ":alt: 总标题；甲；乙\n" in rest
+        assert f":alt: {alternative}\n" in rest
         found = texts(tmp_path / "images/sphx_glr_one_001_light.svg")
-        assert {"甲", "乙"} <= set(found) and ("总标题" in found) is drawn
+        assert {"甲", "乙"} <= set(found) and ("总标题" in found) is (content == "plt.show()")
 
 
 def test_only_title_gives_way(plt, tmp_path):
@@ -107,7 +107,7 @@ def test_only_title_gives_way(plt, tmp_path):
     axes.plot([1, 2])
     axes.set_title("标题")
     axes.set_title("损失", loc="left")
-    assert ":alt: 标题；损失\n" in scrape(tmp_path)
+    scrape(tmp_path)
     assert "标题" not in texts(tmp_path / "images/sphx_glr_one_001_light.svg")
     assert "损失" in texts(tmp_path / "images/sphx_glr_one_001_light.svg")
 
@@ -229,6 +229,15 @@ def test_wrong_figures(plt, tmp_path):
         with pytest.raises(figures.ExampleError, match=f"第 7 行起的代码画的图.*{said}"):
             scrape(tmp_path)
         assert not plt.get_fignums()
+
+
+def test_no_alternative_text(plt, tmp_path):
+    """画图的格子没有写图里看得见什么，是错误。"""
+    axes = plt.subplots()[1]
+    axes.plot([1, 2])
+    axes.set_title("标题")
+    with pytest.raises(figures.ExampleError, match="第 7 行.*没有替代文字"):
+        scrape(tmp_path, "# 画图：说明。\nplt.show()")
 
 
 def test_another_colour_draws_again(monkeypatch, tmp_path):
