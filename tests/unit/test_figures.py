@@ -236,7 +236,7 @@ def test_no_alternative_text(plt, tmp_path):
     axes = plt.subplots()[1]
     axes.plot([1, 2])
     axes.set_title("标题")
-    with pytest.raises(figures.ExampleError, match="第 7 行.*没有替代文字"):
+    with pytest.raises(figures.ExampleError, match=r"第 7 行.*没有替代文字"):
         scrape(tmp_path, "# 画图：说明。\nplt.show()")
 
 
