@@ -119,7 +119,7 @@ def test_figures_are_there(site, name):
     assert alternatives[0] == alternatives[1]
     assert len(set(alternatives[0])) == len(light), "替代文字不能重复"
     script = (ROOT / "examples" / name).with_suffix(".py").read_text("utf-8")
-    said = XX + re.findall(r"^# 画图[^：]*：(.+)", source, re.M)
+    said = re.findall(r'suptitle\(f?"([^"]+)"', script) + re.findall(r"^# 画图[^：]*：(.+)", script, re.M)
     assert len(said) >= 2 * len(light) and not set(alternatives[0]) & set(said), "替代文字不是标题，也不是说明"
     for image in images:
         assert re.search(r'alt="[^"]*[\u4e00-\u9fff]', image), image
