@@ -90,7 +90,10 @@ def test_same_bytes_twice(plt, tmp_path):
 
 def test_title_gives_way_to_the_caption(plt, tmp_path):
     """画图的格子里标题不画，第二行是替代文字，小图的标题留着；别的格子里标题照画，也是替代文字。"""
-    for content, alternative in (("\n# 画图（name）：说明。\n# 图中：两幅图。\nx", "两幅图。"), ("plt.show()", "总标题；甲；乙")):
+    for content, alternative in (
+        ("\n# 画图（name）：说明。\n# 图中：两幅图。\nx", "两幅图。"),
+        ("plt.show()", "总标题；甲；乙"),
+    ):
         figure, axes = plt.subplots(1, 2)
         for ax, name in zip(axes, "甲乙", strict=True):
             ax.plot([1, 2])
