@@ -84,7 +84,7 @@
   // -- 读到哪里 -------------------------------------------------------------------
 
   const DONE = 0.97;
-  const read = memory.get("read"); // {页名: {most: 0 到 1, at: 小节, title: 小节的标题}}
+  const read = memory.get("read"); // {页名: {most: 读过几成, ends: 读完的各节, at: 停在哪一节, title: 它的标题}}
   const share = (name) => Math.min(1, Math.max(0, Number(read[name]?.most) || 0));
   function show(element, name) {
     element.style.setProperty("--read", share(name));
@@ -97,13 +97,24 @@
   const tutorial = document.body.classList.contains("tutorial");
   const article = document.querySelector("article");
   let waiting = false;
+  let pause;
   function progress() {
     waiting = false;
     const whole = article.offsetHeight - innerHeight;
-    const now = whole > 0 ? Math.min(1, Math.max(0, scrollY / whole)) : 1;
-    root.style.setProperty("--read", now);
-    if (!tutorial || now <= share(here)) return;
-    read[here] = { ...read[here], most: Math.round(now * 1000) / 1000 };
+    root.style.setProperty("--read", whole > 0 ? Math.min(1, Math.max(0, scrollY / whole)) : 1);
+    clearTimeout(pause);
+    pause = setTimeout(finish, 300);
+  }
+  /** 停下来时，末尾在屏幕上的小节算读完了；从目录跳过去、按 End 掠过的不算。 */
+  function finish() {
+    if (!tutorial) return;
+    const ends = new Set(Array.isArray(read[here]?.ends) ? read[here].ends : []);
+    for (const section of sections) {
+      const { bottom } = section.getBoundingClientRect();
+      if (bottom > 0.12 * innerHeight && bottom <= innerHeight) ends.add(section.id); // 去一个锚点时，上一节的末尾在页头下面露一线
+    }
+    const most = Math.round((ends.size / sections.length) * 1000) / 1000;
+    read[here] = { ...read[here], ends: [...ends], most: Math.max(most, share(here)) };
     for (const link of own) show(link, here);
   }
   addEventListener("scroll", () => waiting || ((waiting = true), requestAnimationFrame(progress)), { passive: true });

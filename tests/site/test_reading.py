@@ -429,16 +429,36 @@ def test_odd_memory_and_odd_addresses_break_nothing(browser, server, memory):
 
 
 def test_what_was_read_is_remembered_here(page, server):
-    """读到哪里记在这台机器上：侧栏和首页看得出，首页给出接着读的地方。"""
+    """读完几节记在这台机器上，跳过去的不算：侧栏和首页看得出，首页给出接着读的地方。"""
+    share = "Number(document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read'))"
     page.goto(server + TUTORIAL)
-    page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
-    page.wait_for_function("() => Number(getComputedStyle(document.documentElement).getPropertyValue('--read')) > 0.2")
-    page.wait_for_timeout(200)
+    page.wait_for_function(LAID_OUT)
+    page.keyboard.press("End")
+    page.wait_for_function(f"() => {share} > 0")
+    assert page.evaluate(share) < 0.3
+    for link in page.locator(".toc-tree > ul > li > a").all()[2:5]:
+        link.click()
+        page.wait_for_timeout(500)
+    assert page.evaluate(share) < 0.3
+    page.keyboard.press("Home")
+    ends = "[...document.querySelectorAll('article > section > section')].map((e) => e.getBoundingClientRect().bottom + scrollY)"
+    bottoms = page.evaluate(ends)
+    for bottom in bottoms[: len(bottoms) // 2]:
+        page.evaluate(f"scrollTo(0, {bottom} - innerHeight / 2)")
+        page.wait_for_timeout(400)
+    assert 0.4 < page.evaluate(share) < 0.97
     page.goto(server + "index.html")
-    share = "document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read')"
-    assert 0.2 < float(page.evaluate(share)) < 0.97
+    assert 0.4 < page.evaluate(share) < 0.97
+    assert page.locator("a.resume").count() == 1
     stored = page.evaluate("localStorage.getItem('read')")
     assert json.loads(stored)["last"] == "tutorials/neural_networks"
+    page.goto(server + TUTORIAL)
+    page.wait_for_function(LAID_OUT)
+    for bottom in page.evaluate(ends)[len(bottoms) // 2 :]:
+        page.evaluate(f"scrollTo(0, {bottom} - innerHeight / 2)")
+        page.wait_for_timeout(400)
+    page.goto(server + "index.html")
+    assert page.evaluate(share) == 1 and page.locator(".tutorial-cards .done").count() == 1
 
 
 @pytest.mark.parametrize("width", [390, 1280])
