@@ -1292,7 +1292,7 @@ print(f"float32 中 autograd 的误差 {rounding:.0e}")
 # 把误差画成 :math:`h` 的函数，横轴和纵轴都用对数刻度。
 
 # 画图：有限差分的误差先降后升，autograd 没有 h 要挑，同用 float32 时误差更低。
-# 图中：双对数坐标里两条折线，各有一个最低点，float64 的最低点低得多，步长也小得多；autograd 的误差是一条水平的虚线。
+# 图中：双对数坐标里两条折线，各有一个最低点，float64 的最低点低得多，也靠左得多；autograd 的误差是一条水平的虚线。
 def draw_errors():
     fig, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     for dtype, marker, place in ((torch.float32, "o", (1e-6, 0.6)), (torch.float64, "s", (6e-13, 1e-9))):

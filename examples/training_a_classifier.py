@@ -432,8 +432,7 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 # 图中：一排四张照片，各写着真实和预测的类别，预测错的是红字；下面十根横条，一类一根，概率最大的一根颜色最深。
 probabilities = logits.softmax(dim=1)
 fig = plt.figure(figsize=(4.8, 5.4), layout="constrained")
-upper, lower = fig.subfigures(2, 1, height_ratios=[1.5, 2.6])
-top, bottom = upper.subplots(), lower.subplots()
+top, bottom = (part.subplots() for part in fig.subfigures(2, 1, height_ratios=[1.5, 2.6]))
 for i, picture in enumerate(images):
     top.imshow(to_picture(picture), interpolation="nearest", extent=(34 * i, 34 * i + 32, 32, 0))
     right = predicted[i] == labels[i]
@@ -447,7 +446,7 @@ bars[predicted[0]].set_alpha(1)
 bottom.bar_label(bars, fmt=" %.1f%%")
 bottom.invert_yaxis()
 bottom.set_xlim(0, 115 * probabilities[0].max().item())
-lower.suptitle(f"网络对第 1 张（{chinese[labels[0]]}）给出的概率", x=0.01, ha="left", fontsize=11.5)
+bottom.figure.suptitle(f"网络对第 1 张（{chinese[labels[0]]}）给出的概率", x=0.01, ha="left", fontsize=11.5)
 bottom.set_xticks([])
 bottom.tick_params(length=0)
 bottom.set_frame_on(False)
