@@ -33,6 +33,26 @@
     },
   });
 
+  /** 网址指着这幅图，或者带着它的状态。 */
+  const asked = ({ id, dataset }) => decodeURI(location.hash) === `#${id}` || location.search.includes(`${dataset.explorable}.`);
+
+  /** 换上互动图，高矮会变。它的末尾在屏幕上，下面的文字就会跳：等它出去，或者读者指到、点到它。 */
+  function outOfSight(figure) {
+    return new Promise((resolve) => {
+      const anchored = CSS.supports("overflow-anchor", "auto"); // 上面的东西变高，浏览器停得住正在读的一行
+      const check = ({ type }) => {
+        const { bottom } = figure.getBoundingClientRect();
+        if (type !== "scroll" || bottom > innerHeight || (anchored && bottom < 0)) {
+          removeEventListener("scroll", check);
+          resolve();
+        }
+      };
+      addEventListener("scroll", check, { passive: true });
+      for (const sign of ["mouseenter", "click", "focusin"]) figure.addEventListener(sign, check, { once: true });
+      check({ type: "scroll" });
+    });
+  }
+
   async function wake(figure) {
     const name = figure.dataset.explorable;
     try {
@@ -43,6 +63,7 @@
       return;
     }
     await new Promise((resolve) => setTimeout(resolve)); // 另起一个任务：数据刚解析完，让浏览器先应一声
+    if (!asked(figure)) await outOfSight(figure);
     explorables.build(figure, name, parts[name]);
   }
 
@@ -54,7 +75,7 @@
         wake(target);
       }
     },
-    { rootMargin: "2500px 0px" }, // 换上互动图，高矮会变：在看不见的地方换
+    { rootMargin: "2500px 0px" },
   );
   // 读者动过一下（滚动、移动指针、按键）才开始看：刚打开的网页不为互动图多取一个字节。网址里带着状态的，马上开始。
   const signs = ["scroll", "pointermove", "pointerdown", "keydown", "focusin"];
