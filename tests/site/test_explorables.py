@@ -577,6 +577,30 @@ def test_without_scripts_and_on_paper_the_output_is_there(browser, server):
     context.close()
 
 
+@pytest.mark.parametrize("way", ["scroll", "hover"])
+def test_a_figure_is_put_in_place_where_nothing_jumps(page, server, way):
+    """数据来得慢，图已经整幅在屏幕上：先留着静态的图，等它的末尾出去，或者读者指着它。"""
+    held = []
+    page.route("**/explorables/common.js*", held.append)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{server}tutorials/what_is_pytorch.html")
+    figure = page.locator("figure[data-explorable=broadcasting]")
+    figure.evaluate("(e) => scrollTo(0, e.getBoundingClientRect().top + scrollY - 100)")
+    page.wait_for_function("() => document.querySelector('script[src*=\"explorables/common.js\"]')")
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    page.wait_for_function("() => window.explorables.build")
+    page.wait_for_timeout(500)
+    assert figure.evaluate("(e) => e.getBoundingClientRect().bottom < innerHeight")
+    assert not figure.locator(".explorable").count()
+    if way == "scroll":
+        page.mouse.wheel(0, -800)
+    else:
+        figure.locator("img").first.hover()
+    expect(figure.locator(".explorable")).to_be_attached()
+
+
 @pytest.mark.slow
 def test_a_figure_without_a_script_is_a_warning(tiny):
     body = "# 画图（nothing）：一幅还没有脚本的图。\n# 图中：一条斜线。\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2])\nplt.suptitle('图')\nplt.show()"

@@ -430,7 +430,9 @@ def test_odd_memory_and_odd_addresses_break_nothing(browser, server, memory):
 
 def test_what_was_read_is_remembered_here(page, server):
     """读完几节记在这台机器上，跳过去的不算：侧栏和首页看得出，首页给出接着读的地方。"""
-    share = "Number(document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read'))"
+    share = (
+        "Number(document.querySelector('[data-read=\"tutorials/neural_networks\"]').style.getPropertyValue('--read'))"
+    )
     page.goto(server + TUTORIAL)
     page.wait_for_function(LAID_OUT)
     page.keyboard.press("End")

@@ -34,7 +34,7 @@
   });
 
   /** 网址指着这幅图，或者带着它的状态。 */
-  const asked = ({ id, dataset }) => decodeURI(location.hash) === `#${id}` || location.search.includes(`${dataset.explorable}.`);
+  const asked = ({ id, dataset }) => location.hash === `#${encodeURI(id)}` || location.search.includes(`${dataset.explorable}.`);
 
   /** 换上互动图，高矮会变。它的末尾在屏幕上，下面的文字就会跳：等它出去，或者读者指到、点到它。 */
   function outOfSight(figure) {
