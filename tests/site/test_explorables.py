@@ -581,7 +581,7 @@ def test_without_scripts_and_on_paper_the_output_is_there(browser, server):
 def test_a_figure_is_put_in_place_where_nothing_jumps(page, server, way):
     """数据来得慢，图已经整幅在屏幕上：先留着静态的图，等它的末尾出去，或者读者指着它。"""
     held = []
-    page.route("**/explorables/common.js*", held.append)
+    page.route("**/explorables/common.js*", lambda route: held.append(route))
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(f"{server}tutorials/what_is_pytorch.html")
     figure = page.locator("figure[data-explorable=broadcasting]")
@@ -597,7 +597,8 @@ def test_a_figure_is_put_in_place_where_nothing_jumps(page, server, way):
     if way == "scroll":
         page.mouse.wheel(0, -800)
     else:
-        figure.locator("img").first.hover()
+        box = figure.bounding_box()
+        page.mouse.move(box["x"] + 50, box["y"] + 50)
     expect(figure.locator(".explorable")).to_be_attached()
 
 
