@@ -203,10 +203,10 @@ def lines(text):
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
-def page_labels(site, name):
-    """网页上各图的替代文字（即图的中文标题）。"""
+def drawing_codes(site, name):
+    """网页上各图的代码。"""
     soup = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser")
-    return [image["alt"] for image in soup.select("article img.sphx-glr-single-img:not(.only-dark)")]
+    return [code.get_text() for code in soup.select("details.drawing-code pre")]
 
 
 # -- 脚本 ----------------------------------------------------------------------
@@ -232,16 +232,12 @@ def drawn(environ):
     return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
 
 
-def check_labels(figures, fonts, titles):
-    """有中文字体时，每幅图的标题与网页一样；没有时，一个汉字也不画（画了就是方框）。"""
-    assert len(figures) == len(titles)
-    for labels, title in zip(figures, titles, strict=True):
+def check_labels(figures, fonts, codes):
+    """有中文字体时，每幅图上有它的代码里写的汉字；没有时，一个汉字也不画（画了就是方框）。"""
+    assert len(figures) == len(codes)
+    for labels, code in zip(figures, codes, strict=True):
         if fonts == "有":
-            assert any(
-                label and label.replace("\n", "") in title.replace("\n", "")
-                for label in labels
-                if CHINESE.search(label)
-            ), title
+            assert any(label.replace("\n", "\\n") in code for label in labels if CHINESE.search(label)), code
         else:
             assert not CHINESE.search("".join(labels)), labels
 
@@ -288,7 +284,7 @@ def check_outputs(site, name, results):
     for code, text, _ in results:
         assert lines(text) == lines(waiting[code.strip().removesuffix(";")].pop(0)), code
     assert not any(waiting.values()), "网页上有的代码，笔记本里没有"
-    assert sum(pictures for _, _, pictures in results) == len(page_labels(site, name))
+    assert sum(pictures for _, _, pictures in results) == len(drawing_codes(site, name))
 
 
 def page_code(name, language):

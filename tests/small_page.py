@@ -38,8 +38,8 @@ def opened(browser, address: str, width: int = 1280, query: str = "", **options)
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     page = context.new_page()
     problems = watch(page, address.rsplit("/", 1)[0])
-    page.goto(address + query)
-    page.mouse.move(9, 9)  # 读者动过一下，互动图才开始
+    name = address.rsplit("/", 1)[1].rsplit("-", 1)[0]
+    page.goto(address + (query or f"#{name}"))  # 网址指着图，马上就换上
     page.wait_for_selector("figure.explored")
     return page, problems
 

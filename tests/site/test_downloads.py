@@ -32,13 +32,13 @@ from reader_machine import (
     check_labels,
     check_outputs,
     download,
+    drawing_codes,
     drawn,
     execute,
     lines,
     listing,
     page_cells,
     page_code,
-    page_labels,
     run,
     surroundings,
 )
@@ -77,7 +77,7 @@ def test_script(name, site, reader, homes, first_lines, tmp_path):
         assert result.stderr == b"", result.stderr.decode(encoding, "replace")
         assert lines(result.stdout.decode(encoding)) == expected, f"{encoding}：输出与网页不同"
         assert listing(folder) == before, f"{encoding}：留下或改动了文件"
-        check_labels(drawn(environ), fonts, page_labels(site, name))
+        check_labels(drawn(environ), fonts, drawing_codes(site, name))
         Path(environ["SCREEN_LOG"]).unlink()
     assert not Path(environ["PROCESS_LOG"]).exists(), "启动了进程：三种启动方式都要试"
 

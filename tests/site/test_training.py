@@ -17,12 +17,12 @@ from reader_machine import (
     check_labels,
     check_outputs,
     download,
+    drawing_codes,
     drawn,
     execute,
     lines,
     listing,
     page_cells,
-    page_labels,
     run,
     surroundings,
 )
@@ -82,7 +82,7 @@ def test_script_until_it_trains(name, start, site, reader, homes, first_lines, t
     assert printed == lines("\n".join(output for _, output in page_cells(site, name)))[: len(printed)]
     figures = drawn(environ)
     assert len(figures) >= 2
-    check_labels(figures, "有", page_labels(site, name)[: len(figures)])
+    check_labels(figures, "有", drawing_codes(site, name)[: len(figures)])
     assert listing(folder) == before, "第二次运行会与第一次不同"
 
 

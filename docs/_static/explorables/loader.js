@@ -40,16 +40,15 @@
   function outOfSight(figure) {
     return new Promise((resolve) => {
       const anchored = CSS.supports("overflow-anchor", "auto"); // 上面的东西变高，浏览器停得住正在读的一行
-      const check = ({ type }) => {
+      const check = (event) => {
         const { bottom } = figure.getBoundingClientRect();
-        if (type !== "scroll" || bottom > innerHeight || (anchored && bottom < 0)) {
-          removeEventListener("scroll", check);
-          resolve();
-        }
+        if (event?.currentTarget !== figure && !asked(figure) && bottom <= innerHeight && !(anchored && bottom < 0)) return;
+        removeEventListener("scroll", check);
+        resolve();
       };
       addEventListener("scroll", check, { passive: true });
       for (const sign of ["mouseenter", "click", "focusin"]) figure.addEventListener(sign, check, { once: true });
-      check({ type: "scroll" });
+      check();
     });
   }
 
@@ -63,7 +62,7 @@
       return;
     }
     await new Promise((resolve) => setTimeout(resolve)); // 另起一个任务：数据刚解析完，让浏览器先应一声
-    if (!asked(figure)) await outOfSight(figure);
+    await outOfSight(figure);
     explorables.build(figure, name, parts[name]);
   }
 
