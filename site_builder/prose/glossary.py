@@ -55,6 +55,7 @@ def collect(app: Sphinx, doctree: nodes.document) -> None:
         name, gloss = entry.groups()
         glossary[name] = (gloss, next(definition.findall(nodes.paragraph)).astext())
         term["ids"] = [anchor(name)]
+        term[:] = [nodes.Text(name), nodes.inline("", f"（{gloss}）", classes=["english"])]
     for word in sorted(EVERYDAY - glossary.keys()):
         log.warning("日常用词 EVERYDAY 里的 %s 不在术语表里：从 prose/glossary.py 里删去它", word, location=PAGE)
     store.page(app.env).glossary = glossary

@@ -577,9 +577,9 @@ def test_without_scripts_and_on_paper_the_output_is_there(browser, server):
     context.close()
 
 
-@pytest.mark.parametrize("way", ["scroll", "hover"])
+@pytest.mark.parametrize("way", ["scroll", "hover", "stay"])
 def test_a_figure_is_put_in_place_where_nothing_jumps(page, server, way):
-    """数据来得慢，图已经整幅在屏幕上：先留着静态的图，等它的末尾出去，或者读者指着它。"""
+    """数据来得慢，图已经整幅在屏幕上：先留着静态的图，等它的末尾出去，或者读者指着它、停下来看。"""
     held = []
     page.route("**/explorables/common.js*", lambda route: held.append(route))
     page.set_viewport_size({"width": 1280, "height": 900})
@@ -591,15 +591,15 @@ def test_a_figure_is_put_in_place_where_nothing_jumps(page, server, way):
         page.wait_for_timeout(50)
     held[0].continue_()
     page.wait_for_function("() => window.explorables.build")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(200)
     assert figure.evaluate("(e) => e.getBoundingClientRect().bottom < innerHeight")
     assert not figure.locator(".explorable").count()
     if way == "scroll":
         page.mouse.wheel(0, -800)
-    else:
+    elif way == "hover":
         box = figure.bounding_box()
         page.mouse.move(box["x"] + 50, box["y"] + 50)
-    expect(figure.locator(".explorable")).to_be_attached()
+    expect(figure.locator(".explorable")).to_be_attached(timeout=900 if way != "stay" else 5000)
 
 
 @pytest.mark.slow
