@@ -40,7 +40,7 @@ def loss_at(weight, bias):
 
 
 print(f"{loss_at(2.0, 1.0):.2f}")
-print(f"{loss_at(2.01, 1.01):.2f}")  # ←
+print(f"{loss_at(2.01, 1.01):.2f}")  # ← 各加 0.01
 
 # %%
 # 第二行把权重和偏置各加了 0.01，损失变小了。

@@ -38,7 +38,7 @@ for row in range(10, 27):  # 一撇：每向下两行，左移一格
 
 # %%
 
-# 画图：代码画出的“7”，亮的格子是 1，暗的格子是 0
+# 画图：代码画出的“7”，亮的格子是 1，暗的格子是 0。
 # 图中：黑底上一个白色的“7”：上面一横，右边一撇斜到左下；横轴、纵轴都从 0 到 31。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
@@ -73,7 +73,7 @@ net = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 10))
 criterion = nn.MSELoss()
 optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
 for step in range(5):
-    optimizer.zero_grad()  # ←
+    optimizer.zero_grad()  # ← 先清零
     outputs = net(inputs)
     loss = criterion(outputs, target)
     loss.backward()
@@ -158,7 +158,7 @@ assert edges[0, 0, 14, 17] == 2 and edges.min() < 0 < edges.max()
 
 # %%
 
-# 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图框出的格子，下标与窗口左上角相同；右上图里灰色是 0，更亮的是正数，更暗的是负数
+# 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图框出的格子，下标与窗口左上角相同；右上图里灰色是 0，更亮的是正数，更暗的是负数。
 # 图中：四格：左上是“7”，框着一小块；右上是灰底的特征图，一撇的左边亮、右边暗；下面两格是三行三列的数，中间写着“对应相乘”。
 row, column = 14, 17
 fig, axes = plt.subplots(2, 2, figsize=(4.8, 5), layout="constrained")
@@ -209,7 +209,7 @@ assert conv1.weight.shape == (6, 1, 5, 5) and maps.shape == (1, 6, 28, 28)
 
 # %%
 
-# 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数，每张小图各自调节明暗
+# 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数，每张小图各自调节明暗。
 # 图中：三行灰度图：一张“7”；六张明暗杂乱的小方格，带着边框；六张“7”，明暗各不相同，轮廓附近变化最大。
 def draw_rows(parts, height):
     fig = plt.figure(figsize=(4.8, height), layout="constrained")
@@ -267,7 +267,7 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 
 # %%
 
-# 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出最下面框出的那张；另外 15 张出自另外 15 个卷积核
+# 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出最下面框出的那张；另外 15 张出自另外 15 个卷积核。
 # 图中：三行灰度图：六张“7”；六张明暗杂乱的小方格，带着边框；十六张较小的“7”，第四张带着边框。
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
@@ -474,7 +474,7 @@ assert scores.shape == (1, 10)
 
 # %%
 
-# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，最后一条是输出；名字以 conv 和 fc 开头的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去
+# 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，最后一条是输出；名字以 conv 和 fc 开头的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去。
 # 图中：三行，每行三个：输入、conv1、max_pool2d，conv2、max_pool2d、flatten，fc1、fc2、fc3，依次用箭头连着；前五个是方块，conv1 以后是叠起来的，后四个是竖条。
 import torch.fx
 
@@ -1010,7 +1010,7 @@ assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted
 
 # %%
 
-# 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，靠近输入的一层在最上面，箭头是梯度流动的方向
+# 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，靠近输入的一层在最上面，箭头是梯度流动的方向。
 # 图中：中间一列圆角的方框，用往上的箭头连着；其中五个是 Convolution 或 Addmm，两边各连着一个 bias 和一个 weight，框里写着形状。
 boxes = {"boxstyle": "round,pad=0.3", "lw": 1.2}
 fig, ax = plt.subplots(figsize=(4.8, 9), layout="constrained")
@@ -1232,7 +1232,7 @@ assert curves["SGD lr=0.01"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > 
 
 # %%
 
-# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走，SGD 最慢
+# 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走，SGD 最慢。
 # 图中：三条损失曲线，不带动量的 SGD 几乎是平的，带动量的和 Adam 的降到低得多的地方。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):

@@ -1390,6 +1390,6 @@ assert sizes == [1] * 10
 # 接下来
 # ------
 #
-# - 用 ``train_ddp.py`` 训练全部 5 万张图片，再把网络和训练的设置换成你在 :doc:`《训练图像分类器》 <training_a_classifier>` 里得到的最好的一种，换了网络就要换一个检查点的文件名。
+# - 用 ``train_ddp.py`` 训练全部 5 万张图片，再把网络和训练的设置换成你在:doc:`《训练图像分类器》 <training_a_classifier>`里得到的最好的一种，换了网络就要换一个检查点的文件名。
 # - DDP 的内部做法见 `DDP 的说明 <https://docs.pytorch.org/docs/stable/notes/ddp.html>`__。
 # - ``torchrun`` 的全部选项见 `torchrun 的文档 <https://docs.pytorch.org/docs/stable/elastic/run.html>`__。

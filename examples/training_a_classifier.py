@@ -32,7 +32,7 @@
 import torch
 
 torch.manual_seed(0)
-torch.set_num_threads(1)  # ←
+torch.set_num_threads(1)  # ← 一个线程
 
 # %%
 # 看一张图片
@@ -167,8 +167,8 @@ np.testing.assert_allclose(moments, expected, atol=1e-5)
 from torch.utils.data import DataLoader
 
 transform = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), normalize])
-train_set = datasets.CIFAR10(root="./data", train=True, download=True, transform=transform)
-test_set = datasets.CIFAR10(root="./data", train=False, download=True, transform=transform)
+train_set = datasets.CIFAR10("./data", train=True, download=True, transform=transform)
+test_set = datasets.CIFAR10("./data", train=False, download=True, transform=transform)
 train_loader = DataLoader(train_set, batch_size=4, shuffle=True)
 test_loader = DataLoader(test_set, batch_size=4)
 
@@ -219,7 +219,7 @@ assert make_grid(images).shape == (3, 36, 138) and to_picture(make_grid(images))
 # 定义网络
 # --------
 #
-# 网络与 :doc:`《神经网络》 <neural_networks>` 那一页的基本相同，只是第一个卷积层（convolution layer）要接收 3 个颜色通道。
+# 网络与:doc:`《神经网络》 <neural_networks>`那一页的基本相同，只是第一个卷积层（convolution layer）要接收 3 个颜色通道。
 # 池化（pooling）写成一个层，两个 2 是窗口的大小和步幅；这个层没有参数，所以两处可以共用。
 
 import torch.nn.functional as F
@@ -1237,7 +1237,7 @@ assert total.item() / len(loader) < 2.31
 #
 # * ``torch.autocast``：让前向传播里适合的运算自动改用 float16 或 bfloat16，在支持的硬件上通常更快，也更省内存；用 float16 训练时还要配合 ``torch.amp.GradScaler``，以免很小的梯度变成 0。
 # * ``pin_memory=True``：用 CUDA 时，让数据加载器把每批数据放进锁页内存（不会被换到磁盘上的内存），再用 ``.to(device, non_blocking=True)`` 传送，CPU 就不必等传送完成。
-# * ``num_workers``：大于 0 时由另外的进程提前准备好后面的批，适合转换费时的数据；在 Windows、macOS 上，以及从 Python 3.14 起的 Linux 上，这些进程会重新导入你的脚本，所以训练代码要放在 ``if __name__ == "__main__":`` 之下，否则会报错，见 :doc:`《常见错误索引》 </common_errors>`。
+# * ``num_workers``：大于 0 时由另外的进程提前准备好后面的批，适合转换费时的数据；在 Windows、macOS 上，以及从 Python 3.14 起的 Linux 上，这些进程会重新导入你的脚本，所以训练代码要放在 ``if __name__ == "__main__":`` 之下，否则会报错，见:doc:`《常见错误索引》 </common_errors>`。
 #
 # 为什么先要用 ``is_available()`` 判断？
 # 因为 ``current_accelerator()`` 默认返回的是安装包支持的加速器，例如支持 CUDA 的安装包在没有 GPU 的机器上也返回 ``cuda``，一用就报错；只支持 CPU 的安装包则返回 ``None``。
@@ -1590,5 +1590,5 @@ assert torch.equal(precision < class_accuracy, confusion.sum(0) > 1000)
 # 接下来
 # ------
 #
-# 一个加速器不够用时，可以把一批数据分给几个同时计算，见 :doc:`《数据并行》 <optional_data_parallelism>`。
+# 一个加速器不够用时，可以把一批数据分给几个同时计算，见:doc:`《数据并行》 <optional_data_parallelism>`。
 # 想用现成的、更强的网络，可以看 `torchvision 的模型库 <https://docs.pytorch.org/vision/stable/models.html>`__。
