@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 #: 文件 -> 页面里有 class 这样开头的元素才需要它；别的只要 docs/_static 里的：版面、颜色都是自己的。
-NEEDED_FOR = {"katex/katex.min.css": "katex", "cheatsheet.css": "card"}
+NEEDED_FOR = {"katex/katex.min.css": "katex", "cheatsheet.css": "cards"}
 _URL = re.compile(r"""url\((['"]?)(?!data:|#|https?:)([^'")]+)\1\)""")
 
 

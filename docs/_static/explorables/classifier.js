@@ -168,11 +168,15 @@
     const open = values.off ? forward(networks[values.network], pixels).logits : null;
     const beside = softmax(open ?? forward(networks[other], pixels).logits);
     const chances = softmax(result.logits);
-    view.head.replaceChildren(...["类别", "得分", NAMES[values.network] + (open ? "，关掉一张" : ""), open ? "全部打开时" : NAMES[other]].map((text) => h("th", { scope: "col" }, text)));
-    const most = Math.max(...chances, ...beside);
-    const bar = (share, kind) => h("td", { class: "chance" }, h("i", { class: kind, style: `--share: ${share / most}` }), h("span", {}, percent(share)));
+    const order = (list) => list.map((_, i) => i).sort((a, b) => list[b] - list[a]);
+    const [first, second] = order(chances);
+    const [best] = order(beside);
+    const most = Math.max(chances[first], beside[best]);
+    const both = [NAMES[values.network] + (open ? "，关掉一张" : ""), open ? "全部打开时" : NAMES[other]];
+    view.head.replaceChildren(...["类别", `${NAMES[values.network]} 得分`].map((text) => h("th", { scope: "col" }, text)), h("th", { scope: "col" }, both.map((text) => h("span", { class: "key" }, text))));
+    const bar = (share, top, which) => h("div", { class: "chance" }, h("span", { class: "hidden-words" }, both[which]), h("i", { class: top ? "top" : "", style: `--share: ${share / most}` }), h("span", {}, percent(share)));
     view.rows.replaceChildren(...data.names.map((name, i) =>
-      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, result.logits[i].toFixed(2)), bar(chances[i], "main"), bar(beside[i], "beside"))));
+      h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, result.logits[i].toFixed(2)), h("td", {}, bar(chances[i], i === first, 0), bar(beside[i], i === best, 1)))));
     const [layer, number] = values.off.split(":");
     view.all.disabled = !values.off;
     if (values.off) view.details.open = true;
@@ -186,9 +190,6 @@
       for (const { name, width, height, canvases } of view.layers) canvases.forEach((canvas, i) => paintMap(canvas, result[name], i, width, height));
     };
     view.paintMaps();
-    const order = (list) => list.map((_, i) => i).sort((a, b) => list[b] - list[a]);
-    const [first, second] = order(chances);
-    const [best] = order(beside);
     view.after.textContent = open ? `关掉 ${layer} 的第 ${Number(number) + 1} 张：${data.names[first]} ${percent(chances[first])}，原来${data.names[best]} ${percent(beside[best])}` : ""; // 手机上那句话在屏幕外
     if (values.source === "photo" && !view.photo) {
       ui.say(view.unreadable ? `${view.unreadable} 读不出来：换一张 JPEG、PNG 或 WebP 图片。` : "还没有选照片，现在送进网络的是一片灰。");
