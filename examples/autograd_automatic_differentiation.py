@@ -121,7 +121,7 @@ assert actual < 0 and abs(predicted - actual) < 2e-3 and loss_at(4.0, 3.0) > los
 # 在本站的网页上，可以一步一步地走完前向、反向两段，看每个箭头上的数是怎样得来的，还可以换成下一节的例子。
 
 # 画图（backward）：每个箭头旁，左边是往下算出的数值，右边是往上传回的梯度。
-# 图中：计算图，六个方框从上往下：权重乘以 3，与偏置相加，再减去目标、平方，最后是损失；框与框之间各有一上一下两支箭头。
+# 图中：计算图，六个方框：左上的权重往下接乘以 3，与右上的偏置在“加偏置”会合，再往下是减去目标 10、平方，最下面写着损失；相连的框之间各有一上一下两支箭头。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -960,7 +960,7 @@ assert train(0.1, momentum=0.9, clear=False)[-1][2] > 1e6
 # 斜率和截距摆动的周期不同，合起来就是下图的样子。
 
 # 画图：每步清零，损失很快降到底；忘记清零，损失来回振荡。
-# 图中：两条随步数变化的损失曲线，一条平滑地降到接近 0 后走平，一条一直上下起伏。
+# 图中：两条损失曲线从同一点出发：一条平滑地下降，贴近 0 以后走平；一条反复起落，到最后也没有停。
 def draw_forgotten():
     fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
     ax.plot([loss for *_, loss in train(0.1, clear=False)], color="C3")
@@ -1291,8 +1291,8 @@ print(f"float32 中 autograd 的误差 {rounding:.0e}")
 # %%
 # 把误差画成 :math:`h` 的函数，横轴和纵轴都用对数刻度。
 
-# 画图：有限差分的误差先降后升，autograd 没有 h 要挑，同用 float32 时误差更低。
-# 图中：双对数坐标里两条折线，各有一个最低点，float64 的最低点低得多，也靠左得多；autograd 的误差是一条水平的虚线。
+# 画图：h 从大到小，有限差分的误差先降后升；autograd 没有 h 要挑，同用 float32 时误差更低。
+# 图中：双对数坐标，有限差分的两条折线各有一个最低点，float64 的低得多，也靠左得多；autograd 的误差是一条水平的虚线，整个在 float32 的折线下面。
 def draw_errors():
     fig, ax = plt.subplots(figsize=(4.8, 4.2), layout="constrained")
     for dtype, marker, place in ((torch.float32, "o", (1e-6, 0.6)), (torch.float64, "s", (6e-13, 1e-9))):
@@ -1457,7 +1457,7 @@ assert {id(node.variable) for node in leaves} == {id(a), id(b)}
 # 下图是把这张计算图画出来的样子。
 
 # 画图：在减法处分成两支，各自走到叶张量 a 和 b；两个元素相同时只写一个。
-# 图中：计算图：a 经过三次方、乘以 3，b 经过平方，两支在“相减”相遇，再求和，最后是 total；框与框之间各有一上一下两支箭头。
+# 图中：计算图：a 经过三次方、乘以 3，b 经过平方，两支在“相减”会合，再求和，最后是 total；相连的框之间各有一上一下两支箭头，往下的旁边写着数值，往上的旁边写着梯度。
 def draw_two_leaves():
     a = torch.tensor([2.0, 3.0], requires_grad=True)
     b = torch.tensor([6.0, 4.0], requires_grad=True)

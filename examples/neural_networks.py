@@ -159,7 +159,7 @@ assert edges[0, 0, 14, 17] == 2 and edges.min() < 0 < edges.max()
 # %%
 
 # 画图（convolution）：左上图的窗口与卷积核对应相乘，再求和，结果填进右上图框出的格子，下标与窗口左上角相同；右上图里灰色是 0，更亮的是正数，更暗的是负数。
-# 图中：四格：左上是“7”，框着一小块；右上是灰底的特征图，一撇的左边亮、右边暗；下面两格是三行三列的数，中间写着“对应相乘”。
+# 图中：四格：左上是“7”，框着三行三列的一小块；右上是灰底的特征图，一撇的左边亮、右边暗，亮的一边框着一格；下面左边是窗口里的九个数，右边是卷积核的九个数，中间写着“对应相乘”。
 row, column = 14, 17
 fig, axes = plt.subplots(2, 2, figsize=(4.8, 5), layout="constrained")
 axes[0, 0].imshow(inputs[0, 0], cmap="gray")
@@ -210,7 +210,7 @@ assert conv1.weight.shape == (6, 1, 5, 5) and maps.shape == (1, 6, 28, 28)
 # %%
 
 # 画图：每个卷积核自己滑遍整张图片，各得一张特征图；卷积核还没有训练，里面是随机数，每张小图各自调节明暗。
-# 图中：三行灰度图：一张“7”；六张明暗杂乱的小方格，带着边框；六张“7”，明暗各不相同，轮廓附近变化最大。
+# 图中：三行灰度图：一张“7”；六个明暗杂乱的小方格，带着边框；六张“7”，明暗各不相同，轮廓附近变化最大。
 def draw_rows(parts, height):
     fig = plt.figure(figsize=(4.8, height), layout="constrained")
     lines = [len(pictures) // 9 + 1 for _, pictures, _ in parts]
@@ -268,7 +268,7 @@ assert conv2(maps).shape == (1, 16, 24, 24)
 # %%
 
 # 画图：6 张特征图与 3 号卷积核的 6 片逐片相乘，全部相加，再加偏置，只得出最下面框出的那张；另外 15 张出自另外 15 个卷积核。
-# 图中：三行灰度图：六张“7”；六张明暗杂乱的小方格，带着边框；十六张较小的“7”，第四张带着边框。
+# 图中：三组灰度图，从上往下：六张“7”；六个明暗杂乱的小方格，带着边框；十六张较小的“7”，排成两行，第四张带着边框。
 second_maps = conv2(maps)[0].detach()
 fig = draw_rows([
     ("6 张特征图，各 28×28", maps[0].detach(), None), ("× 3 号卷积核的 6 片，各 5×5，乘积全部相加", conv2.weight[3].detach(), "C1"),
@@ -475,7 +475,7 @@ assert scores.shape == (1, 10)
 # %%
 
 # 画图：方块是特征图，6@28×28 表示 6 个通道、每个 28×28；竖条是向量，最后一条是输出；名字以 conv 和 fc 开头的层有参数，行末的箭头接下一行，relu 不改变形状，图中略去。
-# 图中：三行，每行三个：输入、conv1、max_pool2d，conv2、max_pool2d、flatten，fc1、fc2、fc3，依次用箭头连着；前五个是方块，conv1 以后是叠起来的，后四个是竖条。
+# 图中：三行，每行三个：输入、conv1、max_pool2d，conv2、max_pool2d、flatten，fc1、fc2、fc3，依次用箭头连着；前五个是方块，除了输入都叠着几层，一层一个通道；后四个是竖条，一条比一条短，fc3 的短得像个小方块。
 import torch.fx
 
 
@@ -1011,7 +1011,7 @@ assert sorted(names[owned_parameter(f)] for _, fs in path for f in fs) == sorted
 # %%
 
 # 画图：中间一列是运算，从上往下的顺序与 forward 相同，损失在最下面；两边是参数，偏置在左，权重在右，靠近输入的一层在最上面，箭头是梯度流动的方向。
-# 图中：中间一列圆角的方框，用往上的箭头连着；其中五个是 Convolution 或 Addmm，两边各连着一个 bias 和一个 weight，框里写着形状。
+# 图中：中间一列圆角的方框，用往上的箭头连着；其中五个是 Convolution 或 Addmm，左边连着一个 bias，右边连着一个 weight，这两个框里写着形状。
 boxes = {"boxstyle": "round,pad=0.3", "lw": 1.2}
 fig, ax = plt.subplots(figsize=(4.8, 9), layout="constrained")
 for i, (node, leaves) in enumerate(path):
@@ -1233,7 +1233,7 @@ assert curves["SGD lr=0.01"][-1] > train(lambda p: optim.SGD(p, lr=0.03))[-1] > 
 # %%
 
 # 画图：纵轴是对数刻度，每往下一大格，损失缩小到十分之一；三条曲线总的来说都往下走，SGD 最慢。
-# 图中：三条损失曲线，不带动量的 SGD 几乎是平的，带动量的和 Adam 的降到低得多的地方。
+# 图中：三条损失曲线，不带动量的 SGD 几乎是平的；带动量的越降越快；Adam 起伏着往下，也降得低得多。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 for (name, losses), line in zip(curves.items(), ("-", "--", ":")):
     ax.semilogy(losses, line, color="C2", lw=2)

@@ -85,7 +85,7 @@ print(sum(parameter.nbytes for parameter in Net().parameters()) < 1024 * 1024)
 # %%
 
 # 画图：时间从左到右，宽度只是示意；桶 1 装着 fc3 和 fc2 的梯度，求它们的平均时，两个进程还在计算 fc1 的梯度。
-# 图中：上下两行时间轴，是两个进程，各自从前向开始，反向传播依次经过 fc3、fc2、fc1、conv2、conv1，最后更新；中间一行是桶 1、桶 2、桶 3，与两个进程有箭头来往。
+# 图中：上下两行方块，是两个进程，各自从前向开始，反向传播依次经过 fc3、fc2、fc1、conv2、conv1，最后更新；中间一行是全归约：桶 1 在 fc2 算完时开始，桶 2 在 fc1 算完时，桶 3 在 conv1 算完时，都有箭头从两个进程来，再回到两个进程。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -253,7 +253,7 @@ print([len(share) for share in shares(10, 3)])
 # %%
 
 # 画图（splitting）：一行是一个进程，方格里是样本的索引；后面写着“填充”的，这些样本用了两次。
-# 图中：两组方格。3 个进程一组，每行四格，两行的最后一格写着填充；8 个进程一组，每行两格，六行的第二格写着填充。
+# 图中：两组方格。3 个进程一组，每行四格，第一列从上往下是 0、1、2，第二列接着是 3、4、5；后两行的最后一格是灰色，后面写着“填充”。8 个进程一组，每行两格，后六行的第二格是灰色，后面写着“填充”。
 def draw_shares(ax, n_samples, n_processes):
     for rank, share in enumerate(shares(n_samples, n_processes, shuffle=False)):
         for column, index in enumerate(share):
@@ -1218,7 +1218,7 @@ assert chunk_sizes(10, 3) == [4, 4, 2] and even == [2, 2] + [1] * 6
 # %%
 
 # 画图：左边一列是前三批，右边一列是最后一批；8 个 GPU 分 10 个样本时，3 个空闲。
-# 图中：三行两列柱形图，从上往下是 2、3、8 个 GPU，一根柱子是一个 GPU 分到的样本数，柱子上写着数；右下一幅有三个 GPU 写着空闲。
+# 图中：三行两列柱形图，从上往下是 2、3、8 个 GPU，一根柱子是一个 GPU 分到的样本数，柱子上写着数；右下一幅的 5、6、7 号没有柱子，那里写着“空闲”。
 fig, axes = plt.subplots(3, 2, figsize=(4.8, 6.4), layout="constrained", sharey=True)
 fig.suptitle("每个 GPU 分到的样本数")
 for row, n_gpus in zip(axes, [2, 3, 8]):

@@ -429,7 +429,7 @@ torch.testing.assert_close(logits.softmax(1).sum(1), torch.ones(4))
 # %%
 
 # 画图（classifier）：上面是测试集的前 4 张图片，下面是网络对第 1 张给出的十个概率。
-# 图中：一排四张照片，各写着真实和预测的类别，预测错的是红字；下面十根横条，一类一根，概率最大的一根颜色最深。
+# 图中：一排四张照片，各写着真实和预测的类别，预测错的是红字；下面十根横条，一类一根，概率最大的一根颜色最浓。
 probabilities = logits.softmax(dim=1)
 fig = plt.figure(figsize=(4.8, 5.4), layout="constrained")
 top, bottom = (part.subplots() for part in fig.subfigures(2, 1, height_ratios=[1.5, 2.6]))
@@ -640,7 +640,7 @@ plt.show()
 # %%
 
 # 画图（confusion）：每行是一个真实类别，每列是一个预测类别；对角线上颜色最浓，其余颜色较浓的格子是常见的混淆。
-# 图中：十行十列的数，数越大格子的颜色越深；从左上到右下的一条最深，别处只有少数几格较深。
+# 图中：十行十列的数，数越大格子的颜色越浓；从左上到右下的一条最浓，别处只有少数几格较浓。
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 fig, ax = plt.subplots(figsize=(4.8, 5), layout="constrained")
@@ -723,7 +723,7 @@ assert test_labels[example] == 3 and test_predicted[example] == 6
 # %%
 
 # 画图：测试集里下标为 2405 的图片，标签写的是猫，图中却明明是一只青蛙。
-# 图中：一张放大的照片，看得见一格一格的像素：一只绿色的青蛙趴着，背景是褐色。
+# 图中：一张放大的照片，看得见一格一格的像素：一只绿色的青蛙侧身蹲着，头朝左上，背景大半是黑色和深褐色。
 fig, ax = plt.subplots(figsize=(4.8, 3), layout="constrained")
 ax.imshow(test_set.data[example], interpolation="nearest")
 ax.axis("off")
