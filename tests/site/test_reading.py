@@ -587,6 +587,23 @@ def test_no_english_is_left(page, server, tutorials):
     assert not left, "\n".join(dict.fromkeys(left))
 
 
+def test_front_page_stays_where_it_is(page, server):
+    """桌面上，首页的图载入、试验框换上时，别的东西不动。"""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(server + "index.html")
+    figure = page.locator("figure[data-explorable]")
+    before = figure.bounding_box()["height"]
+    page.evaluate(
+        """() => { window.moved = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({ type: 'layout-shift', buffered: true }); }"""
+    )
+    page.mouse.wheel(0, 400)
+    figure.locator(".explorable").wait_for()
+    page.wait_for_timeout(500)
+    assert page.evaluate("moved") < 0.01
+    assert abs(figure.bounding_box()["height"] - before) <= 2
+
+
 @pytest.mark.parametrize("name", ["index", "tutorials/autograd_automatic_differentiation", "cheatsheet"])
 def test_nothing_jumps(browser, server, name):
     """手机上打开，版面不跳，一节排版前后占的高度一样；脚本添上的复制按钮不占地方，文字不因它们换行。"""

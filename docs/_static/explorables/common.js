@@ -124,8 +124,12 @@
       part.adapt?.(values(), ui, key);
       part.draw(values(), ui);
       const now = values(); // 画的时候可能收紧了滑块的上限
-      for (const one of kept)
-        if (one.kind === "range") places[one.name].querySelector("b").textContent = one.show ? one.show(now[one.name]) : now[one.name];
+      for (const one of kept) {
+        if (one.kind !== "range") continue;
+        const { min, max, style } = inputs(one.name);
+        style.setProperty("--at", (now[one.name] - min) / (max - min || 1));
+        places[one.name].querySelector("b").textContent = one.show ? one.show(now[one.name]) : now[one.name];
+      }
     }
     let timer;
     function changed(key) {
