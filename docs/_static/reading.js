@@ -144,7 +144,10 @@
   const footer = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
   let ended = false;
   function mark() {
-    const section = [...entries.keys()].findLast((section) => ended || reading.has(section));
+    const known = [...entries.keys()];
+    const inside = known.findLast((section) => ended || reading.has(section));
+    // 读到一节末尾的选读，它不在目录里：还算它前面的那一小节
+    const section = known.findLast((one) => inside?.contains(one) && one.getBoundingClientRect().top < 0.3 * innerHeight) ?? inside;
     const entry = entries.get(section) ?? entries.values().next().value;
     for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
     for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
