@@ -205,7 +205,7 @@ def to_picture(x):
     return (x / 2 + 0.5).permute(1, 2, 0).numpy()
 
 
-fig, ax = plt.subplots(figsize=(4.8, 1.9), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.8, 1.35), layout="constrained")
 ax.imshow(to_picture(make_grid(images)), interpolation="nearest")
 ax.axis("off")
 fig.suptitle("一批训练图片：" + "，".join(chinese[i] for i in labels))

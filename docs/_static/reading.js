@@ -88,7 +88,7 @@
   const share = (name) => Math.min(1, Math.max(0, Number(read[name]?.most) || 0));
   function show(element, name) {
     element.style.setProperty("--read", share(name));
-    element.classList.toggle("begun", share(name) > 0);
+    element.title = share(name) ? `读过 ${Math.round(100 * share(name))}%` : "";
     element.classList.toggle("done", share(name) >= DONE);
   }
   for (const link of all("[data-read]")) show(link, link.dataset.read);
