@@ -84,7 +84,7 @@
   // -- 读到哪里 -------------------------------------------------------------------
 
   const DONE = 0.97;
-  const read = memory.get("read"); // {页名: {most: 读过几成, ends: 读完的各节, at: 停在哪一节, title: 它的标题}}
+  const read = memory.get("read"); // {页名: {most: 读过几成, begun、ends: 开始读、读完的各节, at: 停在哪一节, title: 它的标题}}
   const share = (name) => Math.min(1, Math.max(0, Number(read[name]?.most) || 0));
   function show(element, name) {
     element.style.setProperty("--read", share(name));
@@ -98,34 +98,58 @@
   const tutorial = document.body.classList.contains("tutorial");
   const article = document.querySelector("article");
   let waiting = false;
-  let pause;
   function progress() {
     waiting = false;
     const whole = article.offsetHeight - innerHeight;
     root.style.setProperty("--read", whole > 0 ? Math.min(1, Math.max(0, scrollY / whole)) : 1);
-    clearTimeout(pause);
-    pause = setTimeout(finish, 300);
-  }
-  /** 停下来时，末尾在屏幕上的小节算读完了；从目录跳过去、按 End 掠过的不算。 */
-  function finish() {
-    if (!tutorial) return;
-    const ends = new Set(Array.isArray(read[here]?.ends) ? read[here].ends : []);
-    for (const section of sections) {
-      const { bottom } = section.getBoundingClientRect();
-      if (bottom > 0.12 * innerHeight && bottom <= innerHeight) ends.add(section.id); // 去一个锚点时，上一节的末尾在页头下面露一线
-    }
-    const most = Math.round((ends.size / sections.length) * 1000) / 1000;
-    read[here] = { ...read[here], ends: [...ends], most: Math.max(most, share(here)) };
-    for (const link of own) show(link, here);
   }
   addEventListener("scroll", () => waiting || ((waiting = true), requestAnimationFrame(progress)), { passive: true });
-  addEventListener("pagehide", () => tutorial && memory.set("read", { ...memory.get("read"), [here]: read[here], last: here }));
+
+  // 一节读完：停下来时看到过它的开头，后来停下时看到它的末尾，中间的时间够翻一遍（一毫秒一像素，至少两秒半）。
+  // 从目录跳过去、按 End 掠过的都不算
+  const kept = (name) => (Array.isArray(read[here]?.[name]) ? read[here][name] : []);
+  const begun = new Map(kept("begun").map((id) => [id, -Infinity]));
+  const ends = new Set(kept("ends"));
+  let seen = []; // 这一次停下时，末尾在屏幕上的各节
+  function settleUp() {
+    const now = performance.now();
+    for (const { id, offsetHeight } of seen) if (now - begun.get(id) >= Math.max(2500, offsetHeight)) ends.add(id);
+  }
+  function look() {
+    const inside = (y) => y > 0.05 * innerHeight && y <= innerHeight;
+    for (const section of sections)
+      if (!begun.has(section.id) && inside(section.getBoundingClientRect().top)) begun.set(section.id, performance.now());
+    seen = sections.filter((section) => inside(section.getBoundingClientRect().bottom));
+    remember();
+  }
+  function remember() {
+    settleUp();
+    const stored = memory.get("read"); // 另一个标签页可能也在读
+    for (const id of [stored[here]?.ends].flat()) if (typeof id === "string") ends.add(id);
+    const most = Math.round((ends.size / sections.length) * 1000) / 1000;
+    read[here] = { ...read[here], begun: [...begun.keys()], ends: [...ends], most: Math.max(most, share(here)) };
+    memory.set("read", { ...stored, [here]: read[here], last: here });
+    for (const link of own) show(link, here);
+  }
+  if (tutorial) {
+    let pause;
+    let moving = false;
+    const moved = () => {
+      if (!moving) settleUp();
+      moving = true;
+      clearTimeout(pause);
+      pause = setTimeout(() => ((moving = false), look()), 300);
+    };
+    addEventListener("scroll", moved, { passive: true });
+    moved();
+    for (const end of ["pagehide", "visibilitychange"]) addEventListener(end, remember);
+  }
 
   // 首页：路线上标出读过的，按钮旁边给出上次停下的地方
   for (const card of all(".tutorial-card")) show(card, new URL(card.href).pathname.replace(/^.*\/(\w+\/\w+)\.html$/, "$1"));
   const start = document.querySelector(".start");
   const last = typeof read.last === "string" && document.querySelector(`[data-read="${CSS.escape(read.last)}"]`);
-  if (start && last && share(read.last) > 0 && share(read.last) < DONE) {
+  if (start && last && (share(read.last) > 0 || read[read.last]?.begun?.length > 1) && share(read.last) < DONE) {
     const { at, title } = read[read.last];
     const link = create("a", { className: "resume", href: last.href + (typeof at === "string" ? `#${encodeURIComponent(at)}` : "") });
     link.textContent = `接着读：${last.lastElementChild.textContent}${typeof title === "string" ? `，${title}` : ""}`;
