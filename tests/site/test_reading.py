@@ -72,15 +72,21 @@ def test_every_page_loads_clean(page, server, tutorials):
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
 
 
-def test_nothing_scrolls_sideways_on_a_phone(browser, server, tutorials):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+@pytest.mark.parametrize("phone_width", [320, 360, 390, 430])
+def test_nothing_scrolls_sideways_on_a_phone(browser, server, tutorials, phone_width):
+    context = browser.new_context(
+        viewport={"width": phone_width, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True
+    )
     page = context.new_page()
     wide = []
     for name in all_pages(tutorials):
         page.goto(f"{server}{name}.html")
-        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        page.evaluate(
+            """() => { document.documentElement.classList.add('no-js');  // 全部小节都排版
+            document.querySelectorAll('details').forEach((d) => (d.open = true)); }"""
+        )
         width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 390:
+        if width > phone_width:
             wide.append(f"{name}：{width}")
     context.close()
     assert not wide, wide
