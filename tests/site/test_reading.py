@@ -509,7 +509,7 @@ def test_pictures_grow_at_a_tap(page, server, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_figures_line_up_with_the_text(browser, server, scheme, width):
-    """图、画图的代码从正文的左边开始；说明手机上在图的下面，图占满，桌面上在图的右边，到正文的右边为止。浅色、深色两版一样。"""
+    """图、说明、画图的代码依次往下，都从正文的左边开始；手机上图占满。浅色、深色两版一样。"""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server + TUTORIAL)
@@ -522,13 +522,10 @@ def test_figures_line_up_with_the_text(browser, server, scheme, width):
         return parts.map((e) => e.getBoundingClientRect().toJSON()); }"""
     )
     context.close()
-    assert max(image["bottom"], caption["bottom"]) <= code["top"] + 1
-    assert abs(image["left"] - text["left"]) < 2 and abs(code["left"] - text["left"]) < 2
-    if width > 700:
-        assert image["right"] < caption["left"] < caption["right"] <= text["right"] + 1
-        assert image["top"] <= caption["top"] + 1 and caption["bottom"] <= image["bottom"] + 1
-    else:
-        assert image["bottom"] < caption["top"] and abs(image["right"] - text["right"]) < 2
+    assert image["bottom"] < caption["top"] < caption["bottom"] <= code["top"]
+    for part in (image, caption, code):
+        assert abs(part["left"] - text["left"]) < 2
+    assert width > 700 or abs(image["right"] - text["right"]) < 2
     for edge in ("left", "right"):
         assert abs(frame[edge] - text[edge]) < 2
 
