@@ -17,6 +17,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+#: 空闲时补排完了：每一节都有了真的高度。
+LAID_OUT = "() => [...document.querySelectorAll('article > section > section')].every((e) => e.style.contentVisibility)"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"]
 FLAGS = [
     "--no-sandbox",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, example
+from conftest import LAID_OUT, ROOT, example
 from playwright.sync_api import expect
 
 AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
@@ -586,9 +586,7 @@ def test_a_figure_is_put_in_place_where_nothing_jumps(browser, server, name, wid
     held = []
     page.route("**/explorables/common.js*", lambda route: held.append(route))
     page.goto(f"{server}{name}.html")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('article > section > section')].every((e) => e.style.contentVisibility)"
-    )
+    page.wait_for_function(LAID_OUT)
     figure = page.locator("figure[data-explorable]").last
     figure.evaluate("(e) => scrollTo(0, e.getBoundingClientRect().bottom + scrollY - innerHeight + 10)")
     while not held:

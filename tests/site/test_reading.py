@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import ROOT, watch
+from conftest import LAID_OUT, ROOT, watch
 
 AXE = ROOT / "site_builder/node/node_modules/axe-core/axe.min.js"
 TUTORIAL = "tutorials/neural_networks.html"
@@ -133,10 +133,6 @@ def test_colour_switch(page, server):
         "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     )
     assert red + green + blue < 150
-
-
-#: 空闲时补排完了：每一节都有了真的高度。
-LAID_OUT = "() => [...document.querySelectorAll('article > section > section')].every((e) => e.style.contentVisibility)"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
