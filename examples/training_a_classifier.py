@@ -70,8 +70,8 @@ print(label, classes[label], chinese[label])
 
 # %%
 
-# 画图：训练集（training set）中每一类最前面的 3 张图片；每类都有 5000 张。
-# 图中：十行小照片，每行三张，左边写着类别的中文名和英文名。
+# 画图：训练集（training set）中每一类最前面的 2 张图片；每类都有 5000 张。
+# 图中：小照片排成左右两栏，一栏五行，每行两张，左边写着类别的中文名和英文名。
 import matplotlib.pyplot as plt
 from matplotlib import font_manager, text
 
@@ -88,14 +88,15 @@ if not found:  # 一种中文字体也没有时略去汉字，不画方框
 
 first = np.array(raw_train.targets[:1000])
 padded = np.pad(raw_train.data[:1000], ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-rows = [np.hstack(padded[first == index][:3]) for index in range(10)]
-fig, ax = plt.subplots(figsize=(4.8, 6.9), layout="constrained")
-ax.imshow(np.vstack(rows), interpolation="nearest")
-ax.set_xticks([])
-ax.set_yticks(17 + 34 * np.arange(10), [f"{c}\n{name}" for c, name in zip(chinese, classes)])
-ax.tick_params(length=0)
-ax.set_frame_on(False)
-fig.suptitle("CIFAR-10 的十个类别，每类 3 张")
+rows = [np.hstack(padded[first == index][:2]) for index in range(10)]
+fig, axes = plt.subplots(1, 2, figsize=(4.8, 4.7), layout="constrained")
+for ax, part in zip(axes, (slice(0, 5), slice(5, 10))):
+    ax.imshow(np.vstack(rows[part]), interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks(17 + 34 * np.arange(5), [f"{c}\n{name}" for c, name in zip(chinese[part], classes[part])])
+    ax.tick_params(length=0)
+    ax.set_frame_on(False)
+fig.suptitle("CIFAR-10 的十个类别，每类 2 张")
 plt.show()
 
 # %%

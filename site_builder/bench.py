@@ -102,6 +102,11 @@ def measure_pages(browser: Any) -> Rows:
         )
         page.wait_for_timeout(300)
         rows[path.stem] = {**opened, "连图的 kB": round(sum(sizes.values()) / 1000)}
+        page.mouse.move(9, 9)  # 读者动过，才取互动图
+        for figure in page.locator("figure[data-explorable]").all():
+            figure.scroll_into_view_if_needed()
+            figure.locator(".explorable, .try").first.wait_for(state="attached")
+        rows[path.stem]["连互动图的 kB"] = round(sum(sizes.values()) / 1000)
         context.close()
     server.shutdown()
     return rows

@@ -71,7 +71,8 @@
   addEventListener("hashchange", settle);
   if (location.hash) settle();
 
-  // 打开以后，空闲时一节一节补排，滚动条就准了。Safari 在上面的内容变高时停不住正在读的一行，那里不补
+  // 打开以后，空闲时一节一节补排，滚动条就准了；读者等不及，一滚动就全排好，免得滚到哪里哪里跳。
+  // Safari 在上面的内容变高时停不住正在读的一行，那里不补
   const rest = sections.values();
   function layOutRest() {
     const { value } = rest.next();
@@ -79,7 +80,10 @@
     layOut(value);
     requestIdleCallback(layOutRest);
   }
-  if (CSS.supports("overflow-anchor", "auto")) addEventListener("load", () => requestIdleCallback(layOutRest));
+  if (CSS.supports("overflow-anchor", "auto")) {
+    addEventListener("load", () => requestIdleCallback(layOutRest));
+    addEventListener("scroll", () => sections.forEach(layOut), { once: true, passive: true });
+  }
 
   // -- 读到哪里 -------------------------------------------------------------------
 
@@ -176,6 +180,8 @@
     for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
     for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
     if (!entry) return;
+    const whole = entry.closest(".toc-tree > ul > li");
+    box.style.setProperty("--opened", `${whole.querySelector("ul")?.offsetHeight ?? 0}px`);
     if (tutorial && section) read[here] = { most: 0, ...read[here], at: section.id, title: entry.firstElementChild.textContent };
     const [outer, inner] = [box.getBoundingClientRect(), entry.firstElementChild.getBoundingClientRect()];
     if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;

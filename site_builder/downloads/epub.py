@@ -1,12 +1,15 @@
 """电子书：把做好的网页装成一本 EPUB 3，公式、图、代码和网页上的一样。
 
 Sphinx 自己的 EPUB 要把全站再排一遍，别的扩展都得照顾到它，写出来的每一页还要改七处才合乎规范。
-这里取每页的 ``<article>``，改成 XHTML：页与页之间的链接指向书里，WebP 图换成 PNG（不少阅读器不认 WebP），
+这里取每页的 ``<article>``，改成 XHTML：页与页之间的链接指向书里，WebP 换成 PNG，SVG 里面的也换（不少阅读器不认 WebP），
 公式用 KaTeX 的 HTML 和字体，折叠处一律展开；能动手的图留下图和那句话，控件不要。
 """
 
+import base64
+import re
 import uuid
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
@@ -17,7 +20,7 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from site_builder import provenance, store
+from site_builder import palette, provenance, store
 from site_builder.downloads.packing import pack
 
 NAME = "downloads/pytorch-tutorials.epub"
@@ -28,6 +31,7 @@ CLASSES_LEFT_OUT = {"headerlink", "tutorial-downloads", "only-dark"}
 ATTRIBUTES_LEFT_OUT = ("srcset", "loading", "tooltip", "download", "align", "tabindex")
 #: 读成 HTML 时变成小写的 SVG 属性。
 SVG_ATTRIBUTES = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
+LINK = "{http://www.w3.org/1999/xlink}href"
 MEDIA_TYPES = {
     ".xhtml": "application/xhtml+xml",
     ".css": "text/css",
@@ -35,17 +39,22 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".svg": "image/svg+xml",
 }
+#: ``var(--名字)`` 写书时换成 tokens.css 里的浅色值，不少阅读器不认变量；正文不加底色，图有底色：阅读器的夜间配色里都看得清。
 STYLE = """\
 body { line-height: 1.7; }
-img { max-width: 100%; height: auto; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f4f6; padding: 0.6em; font-size: 0.85em; line-height: 1.5; }
+img { max-width: 100%; height: auto; background: var(--paper); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--raised); color: var(--code); padding: 0.6em; font-size: 0.85em; line-height: 1.5; }
 .highlight pre .l, pre a { color: inherit; text-decoration: none; }
 .sphx-glr-script-out::before { content: "输出："; font-size: 0.85em; }
-.sphx-glr-script-out pre { background: none; border-left: 3px solid #9ca3af; }
-.admonition, section.pitfall, details { border: 1px solid #9ca3af; border-left-width: 4px; padding: 0 0.8em; margin: 1em 0; }
+.sphx-glr-script-out pre { background: none; color: inherit; border-left: 3px solid var(--edge); }
+.admonition, section.pitfall, details { border: 1px solid var(--edge); border-left-width: 4px; padding: 0 0.8em; margin: 1em 0; }
+section.pitfall { border-color: var(--alarm); }
+.opening, .recap > ul { border: solid var(--accent); border-width: 1px 0; padding: 0.3em 1.2em; margin: 1em 0; }
+.exercises > ol > li { border-top: 1px solid var(--edge); padding: 0.5em 0; }
 .admonition-title, summary, dt { font-weight: bold; }
+figcaption { font-size: 0.9em; border-top: 1px solid var(--edge); }
 table { border-collapse: collapse; }
-th, td { border: 1px solid #9ca3af; padding: 0.2em 0.5em; }
+th, td { border: 1px solid var(--edge); padding: 0.2em 0.5em; }
 .math { overflow-x: auto; }
 """
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -98,7 +107,7 @@ class Book:
         self.properties: dict[str, list[str]] = {"nav.xhtml": ["nav"]}
         pages = store.in_order(app.env, app.config.root_doc)
         self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
-        self.files: dict[str, bytes | Path] = {"book.css": STYLE.encode()}
+        self.files: dict[str, bytes | Path] = {"book.css": in_light(STYLE).encode()}
         self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]
         katex = self.outdir / "_static/katex"
         for path in [katex / "katex.min.css", *(katex / "fonts").glob("*.woff2")]:
@@ -144,17 +153,21 @@ class Book:
         return item(file(docname), heading, inside)
 
     def image(self, docname: str, source: str) -> str:
-        """收进一幅图，返回它在书里的路径；SVG 以外的都换成 PNG。"""
+        """收进一幅图，返回它在书里的路径；照片都换成 PNG，SVG 里面的也换。"""
         path = (self.outdir / docname).parent / unquote(source)
         if not path.is_file():  # 缺图另有一条警告，不会发布
             return source
-        if path.suffix != ".svg":
-            png = self.scratch / f"{path.stem}.png"
-            with Image.open(path) as image:
-                image.convert("RGB").save(png)
-            path = png
-        name = f"images/{path.name}"
-        self.files[name] = path
+        if path.suffix == ".svg":
+            root = etree.parse(path)
+            for image in root.iter("{http://www.w3.org/2000/svg}image"):
+                kind, mark, content = image.get(LINK, "").partition(";base64,")
+                if mark and kind != "data:image/png":
+                    content = base64.b64encode(as_png(BytesIO(base64.b64decode(content)))).decode()
+                    image.set(LINK, f"data:image/png;base64,{content}")
+            name, content = f"images/{path.name}", etree.tostring(root, encoding="utf-8", xml_declaration=True)
+        else:
+            name, content = f"images/{path.stem}.png", as_png(path)
+        self.files[name] = content
         return name
 
     def point(self, docname: str, link: html.HtmlElement) -> None:
@@ -199,6 +212,20 @@ class Book:
         book = {f"book/{name}": content for name, content in self.files.items()}
         book |= {"mimetype": b"application/epub+zip", "META-INF/container.xml": CONTAINER.encode()}
         pack(path, book | {"book/package.opf": package.encode()}, first="mimetype")
+
+
+def in_light(style: str) -> str:
+    """样式里的 ``var(--名字)`` 换成那种颜色的浅色值；没有这个名字时抛出 KeyError。"""
+    colours = palette.colours()
+    return re.sub(r"var\(--([a-z-]+)\)", lambda name: colours[name[1]].light, style)
+
+
+def as_png(picture: Path | BytesIO) -> bytes:
+    """读进一幅图，写成 PNG。"""
+    buffer = BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def file(docname: str) -> str:

@@ -1,7 +1,8 @@
 """训练好的两个网络和几张测试图片，写成网页能用的数据：分类器那幅互动图。
 
 一个权重一个字符：每个输出通道（全连接层是每个输出）一个比例，权重是比例乘 -31 到 31 的整数，整数加 32 就是
-base64 字母表里的位置。62,006 个参数约 62 kB，压缩后约 45 kB；准确率在这里重新量过，随数据一起写出。
+base64 字母表里的位置；fc1 占全部参数的四分之三，只用 -15 到 15。62,006 个参数约 62 kB，压缩后约 42 kB；
+准确率在这里重新量过，随数据一起写出。
 """
 
 import base64
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-LAYERS = ("conv1", "conv2", "fc1", "fc2", "fc3")
-MOST = 31
+#: 各层的整数最大是多少。
+LAYERS = {"conv1": 31, "conv2": 31, "fc1": 15, "fc2": 31, "fc3": 31}
 
 
 def collect(variables: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def collect(variables: dict[str, Any]) -> dict[str, Any]:
         "net": (variables["net"], variables["test_predicted"]),
         "better": (variables["better_net"], variables["better_predicted"]),
     }.items():
-        layers = {layer: quantise(getattr(net, layer)) for layer in LAYERS}
+        layers = {layer: quantise(getattr(net, layer), most) for layer, most in LAYERS.items()}
         weights = {layer: restore(packed) for layer, packed in layers.items()}
         small = torch.cat([forward(weights, part) for part in images.split(500)]).argmax(dim=1)
         networks[name] = {
@@ -51,8 +52,8 @@ def collect(variables: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def quantise(layer: nn.Conv2d | nn.Linear) -> dict[str, Any]:
-    """一层的权重写成字符：``weight`` 是一串字符，``scale`` 一个输出一个，``bias`` 不压缩，只留六位有效数字。
+def quantise(layer: nn.Conv2d | nn.Linear, most: int) -> dict[str, Any]:
+    """一层的权重写成字符：``weight`` 是一串字符（-`most` 到 `most`），``scale`` 一个输出一个，``bias`` 只留五位有效数字。
 
     比例取使平方误差最小的（在最大值的五成到全部之间试）。
     """
@@ -60,11 +61,11 @@ def quantise(layer: nn.Conv2d | nn.Linear) -> dict[str, Any]:
     rows = layer.weight.detach().double().flatten(1)
     largest = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12)
     shares = torch.linspace(0.5, 1, 26, dtype=torch.float64)
-    scales = torch.stack([largest * share / MOST for share in shares])
-    rounded = (rows / scales).round().clamp(-MOST, MOST)
+    scales = torch.stack([largest * share / most for share in shares])
+    rounded = (rows / scales).round().clamp(-most, most)
     best = ((rounded * scales - rows) ** 2).sum(dim=2).argmin(dim=0)
     scale = [_short(value) for value in scales[best, torch.arange(len(rows)), 0].tolist()]
-    levels = (rows / torch.tensor(scale, dtype=torch.float64)[:, None]).round().clamp(-MOST, MOST).long() + 32
+    levels = (rows / torch.tensor(scale, dtype=torch.float64)[:, None]).round().clamp(-most, most).long() + 32
     return {
         "shape": list(layer.weight.shape),
         "weight": "".join(ALPHABET[level] for level in levels.flatten().tolist()),
@@ -103,4 +104,4 @@ def _share(right: Tensor) -> float:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+    return float(f"{value:.5g}")

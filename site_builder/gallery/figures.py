@@ -1,8 +1,8 @@
 """示例画的图：同一种样子，浅色、深色各一版；要有中文标题，不能是空的。
 
-线条图存成 SVG，文字还是文字，用读者机器上的中文字体；有照片的存成两倍大的 WebP。深色版只重画颜色，不重画图：
-黑与白换成墨与纸，灰色对调，五种颜色换成各自的深色值（`site_builder.palette`），别的颜色保持色相、对调明暗；
-照片和灰度图的像素是数据，一个也不动，所以不要在灰度图上面写字。
+图存成 SVG，文字还是文字，用读者机器上的中文字体；底是透明的。照片和灰度图是里面的 WebP，原来的像素，由浏览器放大。
+深色版只重画颜色，不重画图：黑与白换成墨与纸，灰色对调，五种颜色换成各自的深色值（`site_builder.palette`），
+别的颜色保持色相、对调明暗；照片和灰度图的像素是数据，一个也不动，所以不要在它们上面写字。
 """
 
 import base64
@@ -22,8 +22,10 @@ from site_builder import palette
 
 #: 第一行这样开头的格子，图的标题不画出来：网页上图的下面有说明；看不见图的人听到的是第二行。
 DRAWING = re.compile(r"\s*# 画图.*\n(?:# 图中：(?P<seen>.+))?")
-#: 图 1 英寸在网页上是多少像素；照片存成两倍大。
+#: 图 1 英寸在网页上是多少像素。
 PIXELS = 96
+#: 照片在 SVG 里的 id 的开头。
+PHOTOGRAPH = "photograph"
 _HEX = re.compile(r"#[0-9a-f]{6}")
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -119,50 +121,17 @@ def drop_title(figure: Any) -> None:
 
 def save(figure: Any, path: Path) -> list[Path]:
     """存下 `figure`，返回浅色、深色两版的路径。"""
-    images = [image for axes in figure.axes for image in axes.get_images()]
-    photographed = any(np.ndim(image.get_array()) == 3 for image in images)
-    suffix = ".webp" if photographed else ".svg"
-    pair = [path.with_name(f"{path.stem}_{theme}{suffix}") for theme in ("light", "dark")]
-    Image.new("L", (1, 1)).save(path.with_suffix(".webp"))
-    if photographed:
-        pixels = draw(figure, 2 * PIXELS)
-        figure.set_layout_engine("none")  # 照片藏起来时，constrained 会把文字挪动一点，就分不清哪里是照片了
-        shown = [image for image in images if image.get_visible()]
-        for image in shown:
-            image.set_visible(False)
-        around = draw(figure, 2 * PIXELS)
-        for image in shown:
-            image.set_visible(True)
-        kept = (pixels != around).any(axis=-1)
-        for name, dark in zip(pair, (False, True), strict=True):
-            found = on_paper(recolour_pixels(pixels, kept, dark=dark), dark=dark)
-            name.write_bytes(smallest(Image.fromarray(found)))
-        return pair
-    for image in images:
-        image.set_interpolation("none")  # 原来的像素，由浏览器放大
+    for number, image in enumerate(image for axes in figure.axes for image in axes.get_images()):
+        image.set_interpolation("none")
+        if np.ndim(image.get_array()) == 3:
+            image.set_gid(f"{PHOTOGRAPH}-{number}")
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
+    Image.new("L", (1, 1)).save(path.with_suffix(".webp"))
+    pair = [path.with_name(f"{path.stem}_{theme}.svg") for theme in ("light", "dark")]
     for name, dark in zip(pair, (False, True), strict=True):
         name.write_bytes(recolour_svg(buffer.getvalue(), dark=dark))
     return pair
-
-
-def smallest(image: Image.Image) -> bytes:
-    """无损的 WebP：两种压缩办法里小的一个，字多的图和照片多的图各合适一种。"""
-    found = []
-    for method in (4, 6):
-        buffer = BytesIO()
-        image.save(buffer, "webp", lossless=True, method=method)
-        found.append(buffer.getvalue())
-    return min(found, key=len)
-
-
-def draw(figure: Any, dpi: int) -> NDArray[np.uint8]:
-    """画成像素，(高, 宽, 4)，底是透明的。"""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="rgba", dpi=dpi)
-    width, height = (int(inches * dpi) for inches in figure.get_size_inches())
-    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)
 
 
 # -- 颜色 ---------------------------------------------------------------------
@@ -199,26 +168,6 @@ def recolour(colours: Colours, *, dark: bool) -> Colours:
     return found
 
 
-def recolour_pixels(pixels: NDArray[np.uint8], kept: NDArray[np.bool_] | None, *, dark: bool) -> NDArray[np.uint8]:
-    """(高, 宽, 3 或 4) 的像素换成浅色版或深色版的颜色；`kept` (高, 宽) 为真的不动。
-
-    一种颜色只算一次：一幅图有上百万个像素，照片以外却只有几百种颜色。
-    """
-    found = pixels.copy()
-    moved = np.ones(pixels.shape[:2], bool) if kept is None else ~kept
-    packed, which = np.unique(pixels[moved][:, :3] @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
-    colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1) / 255
-    found[moved, :3] = np.round(recolour(colours, dark=dark) * 255)[which]
-    return found
-
-
-def on_paper(pixels: NDArray[np.uint8], *, dark: bool) -> NDArray[np.uint8]:
-    """(高, 宽, 4) 的像素放在纸上，成为 (高, 宽, 3)。"""
-    paper = _known(dark)[3] * 255
-    alpha = pixels[..., 3:] / 255
-    return np.round(pixels[..., :3] * alpha + paper * (1 - alpha)).astype(np.uint8)
-
-
 def recolour_svg(source: bytes, *, dark: bool) -> bytes:
     """matplotlib 写的 SVG 换成浅色版或深色版的颜色，文字用页面的中文字体；元数据和注释去掉。"""
     root = etree.fromstring(source, etree.XMLParser(remove_comments=True, remove_blank_text=True))
@@ -232,7 +181,8 @@ def recolour_svg(source: bytes, *, dark: bool) -> bytes:
             pairs = dict(pair.strip().split(":", 1) for pair in declared.split(";") if pair.strip())
             element.set("style", "; ".join(f"{k}: {v}" for k, v in _restyle(pairs, element.tag, dark).items()))
         if element.tag == f"{_SVG}image":
-            element.set(_XLINK, _picture(element.get(_XLINK), dark))
+            data = element.get("id", "").startswith(PHOTOGRAPH)
+            element.set(_XLINK, _picture(element.get(_XLINK), data=data, dark=dark))
     written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
 
@@ -254,16 +204,15 @@ def _in_hex(colour: str, dark: bool) -> str:
     return "#" + "".join(f"{round(255 * value):02x}" for value in recolour(numbers, dark=dark))
 
 
-def _picture(address: str, dark: bool) -> str:
-    """嵌在 SVG 里的 PNG；灰度的是数据，不动。"""
-    content = base64.b64decode(address.partition("base64,")[2])
-    with Image.open(BytesIO(content)) as image:
+def _picture(address: str, *, data: bool, dark: bool) -> str:
+    """嵌在 SVG 里的 PNG 换成无损的 WebP，更小；照片（`data`）和灰度图的像素不动。"""
+    with Image.open(BytesIO(base64.b64decode(address.partition("base64,")[2]))) as image:
         pixels = np.array(image.convert("RGBA"))
-    if np.ptp(pixels[..., :3], axis=-1).max() > 0:
-        pixels = recolour_pixels(pixels, None, dark=dark)
+    if not data and np.ptp(pixels[..., :3], axis=-1).max() > 0:
+        pixels[..., :3] = np.round(recolour(pixels[..., :3] / 255, dark=dark) * 255)
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=100, method=6, exact=True)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 # -- 约定 ---------------------------------------------------------------------

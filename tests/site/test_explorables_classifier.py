@@ -60,16 +60,16 @@ def encoded(images):
     return [base64.b64encode(image.numpy().tobytes()).decode() for image in images]
 
 
-def test_packing_is_the_nearest_of_63_levels(data):
+def test_packing_is_the_nearest_level(data):
     """解开的权重与原来的相差不过半级（夹住的除外），偏置几乎不变；自己写的前向与网络自己的相同。"""
     net = small_run.variables()["net"]
     for name, packed in data["networks"]["net"]["layers"].items():
         layer = getattr(net, name)
         weight, bias = classifier.restore(packed)
         half = torch.tensor(packed["scale"]).view(-1, *[1] * (weight.dim() - 1)) / 2
-        error, clipped = (weight - layer.weight).abs(), layer.weight.abs() > half * 63
+        error, clipped = (weight - layer.weight).abs(), layer.weight.abs() > half * (2 * classifier.LAYERS[name] + 1)
         assert (error <= half * 1.001)[~clipped].all() and clipped.float().mean() < 0.05
-        torch.testing.assert_close(bias, layer.bias, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(bias, layer.bias, rtol=1e-4, atol=1e-6)
     exact = {n: {"shape": list(getattr(net, n).weight.shape)} for n in classifier.LAYERS}
     images = small_run.variables()["test_images"][:50]
     loaded = small_run.Net()

@@ -1,5 +1,6 @@
 """在真浏览器里像读者那样看：版面、配色、抽屉、复制、打印、无障碍、离线、没有漏网的英文。"""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -626,6 +627,56 @@ def test_front_page_stays_where_it_is(page, server):
     page.wait_for_timeout(500)
     assert page.evaluate("moved") < 0.01
     assert abs(figure.bounding_box()["height"] - before) <= 2
+
+
+def test_contents_open_without_moving_anything(page, server):
+    """桌面上从头滚到尾：目录跟着展开正在读的一节，展开的看得见、不压住后面的，版面一点也不跳。"""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(server + TUTORIAL)
+    page.wait_for_function(LAID_OUT)
+    page.evaluate(
+        """() => { window.moved = []; new PerformanceObserver((list) => list.getEntries().forEach((e) =>
+        moved.push([e.value, ...e.sources.map((s) => s.node?.outerHTML?.slice(0, 90))]))).observe({ type: 'layout-shift' }); }"""
+    )
+    opened = 0
+    for link in page.locator("#contents .toc-tree > ul > li:has(ul)").all():
+        for inner in link.locator("li > a").all():
+            place = unquote(inner.get_attribute("href")).removeprefix("#")
+            page.evaluate(
+                "id => scrollBy(0, document.getElementById(id).getBoundingClientRect().top - 0.28 * innerHeight)", place
+            )
+            inner.locator("xpath=..").and_(page.locator(".scroll-current")).wait_for()
+            boxes = [item.bounding_box() for item in page.locator("#contents .toc-tree a:visible").all()]
+            boxes.sort(key=lambda box: box["y"])
+            assert all(a["y"] + a["height"] <= b["y"] + 1 for a, b in itertools.pairwise(boxes))
+            opened += 1
+    assert opened >= 5 and page.evaluate("moved") == []
+
+
+@pytest.mark.parametrize("step", [300, 1200])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_jumps_under_the_reader(browser, server, width, step):
+    """打开就滚：小节排出真的高度、互动图换上，屏幕上的东西一点也不跳；滚得快的，互动图等读者走过了才到。"""
+    context = phone(browser) if width == 390 else browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    late: list = []
+    if step == 1200:
+        page.route(re.compile(r"explorables/(strides|broadcasting)\.js"), lambda route: late.append(route))
+    page.goto(f"{server}tutorials/what_is_pytorch.html")
+    page.evaluate(
+        """() => { window.moved = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({ type: 'layout-shift', buffered: true }); }"""
+    )
+    while page.evaluate("scrollY + innerHeight < document.documentElement.scrollHeight - 2"):
+        page.evaluate(f"scrollBy(0, {step})")
+        page.wait_for_timeout(60)
+    for route in late:
+        route.continue_()
+    for figure in page.locator("figure[data-explorable]").all():
+        figure.locator(".explorable, .try").first.wait_for(state="attached")
+    page.wait_for_timeout(300)
+    assert page.evaluate("moved") < 0.005
+    context.close()
 
 
 @pytest.mark.parametrize("name", ["index", "tutorials/autograd_automatic_differentiation", "cheatsheet"])

@@ -47,7 +47,7 @@ def packed(weights):
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         layer = torch.nn.Linear(1, 1)
         layer.weight, layer.bias = torch.nn.Parameter(weight), torch.nn.Parameter(bias)
-        layers[name] = classifier.quantise(layer)
+        layers[name] = classifier.quantise(layer, classifier.LAYERS[name])
     return layers
 
 

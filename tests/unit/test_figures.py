@@ -1,7 +1,9 @@
 """site_builder/gallery/figures.py：图的两版、颜色、标题、替代文字，和不合约定的图。"""
 
+import base64
 import re
 from collections import namedtuple
+from io import BytesIO
 
 import matplotlib
 import numpy as np
@@ -152,41 +154,44 @@ def test_text_stays_readable_in_the_dark(plt, tmp_path):
             assert palette.contrast("#" + "".join(f"{c:02x}" for c in mixed), ink) >= 4.5, (theme, text)
 
 
+LINK = "{http://www.w3.org/1999/xlink}href"
+
+
+def pixels(path):
+    """SVG 里各幅图像的像素，(高, 宽, 3)。"""
+    found = []
+    for image in etree.parse(path).iter(f"{SVG}image"):
+        kind, _, content = image.get(LINK).partition("base64,")
+        assert kind == "data:image/webp;"
+        with Image.open(BytesIO(base64.b64decode(content))) as opened:
+            found.append(np.array(opened.convert("RGB")))
+    return found
+
+
 def test_photographs(plt, tmp_path):
-    """照片是两倍大的 WebP；深色版里照片一个像素也没有变，周围是深色的纸。"""
-    photograph = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
-    figure, axes = plt.subplots(figsize=(4, 2))
-    axes.imshow(photograph, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
+    """照片是 SVG 里无损的 WebP，两版里都是原来的像素；旁边彩色的色图照样换颜色，小标题是浅色的字，底是透明的。"""
+    photographs = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    figure, (above, below) = plt.subplots(2, 1, figsize=(4, 2))
+    for number, photograph in enumerate(photographs):  # 一个坐标系里的两张照片不能合成一张
+        above.imshow(photograph, interpolation="nearest", extent=(9 * number, 9 * number + 8, 8, 0))
+    below.imshow(np.arange(4).reshape(2, 2), cmap="Blues")
+    above.set(xticks=[], yticks=[], title="小标题", xlim=(0, 17))
     figure.suptitle("照片")
     rest = scrape(tmp_path)
-    assert re.findall(r"image:: (\S+)", rest) == [f"/images/sphx_glr_one_001_{t}.webp" for t in ("light", "dark")]
+    assert re.findall(r"image:: (\S+)", rest) == [f"/images/sphx_glr_one_001_{t}.svg" for t in ("light", "dark")]
     assert ":width: 384\n" in rest
-    pixels = {}
+    shades = []
     for theme in ("light", "dark"):
-        with Image.open(tmp_path / f"images/sphx_glr_one_001_{theme}.webp") as image:
-            pixels[theme] = np.array(image.convert("RGB")).astype(int)
-        assert pixels[theme].shape == (384, 768, 3)
-        assert (pixels[theme][0, 0] == rgb(colour("figure-paper", theme))).all()
-    middle = (slice(100, 280), slice(300, 460))
-    assert (pixels["light"][middle] == pixels["dark"][middle]).all()
-    assert len(np.unique(pixels["dark"][middle].reshape(-1, 3), axis=0)) > 9
-
-
-def test_words_beside_photographs_are_light_on_dark(plt, tmp_path):
-    """深色版里照片上面的小标题是浅色的字，一个深色的像素也没有。"""
-    figure, axes = plt.subplots(2, 1, figsize=(4.8, 2.9), layout="constrained")
-    for ax in axes:
-        ax.imshow(np.full((16, 86, 3), 0.5), interpolation="nearest")
-        ax.set_title("photographs", fontsize=11)
-        ax.axis("off")
-    figure.suptitle("照片")
-    scrape(tmp_path)
-    with Image.open(tmp_path / "images/sphx_glr_one_001_dark.webp") as image:
-        pixels = np.array(image.convert("RGB")).astype(int)
-    words = pixels[: np.argwhere((pixels == 127).all(axis=-1)).min(axis=0)[0]]
-    assert words.max() > 190
-    assert (words >= rgb(colour("figure-paper", "dark"))).all()
+        file = tmp_path / f"images/sphx_glr_one_001_{theme}.svg"
+        first, second, shade = pixels(file)
+        assert (first == photographs[0]).all() and (second == photographs[1]).all()
+        shades.append(shade)
+        root = etree.parse(file).getroot()
+        words = next(text for text in root.iter(f"{SVG}text") if "小标题" in "".join(text.itertext()))
+        ink = colour("figure-ink", theme)
+        assert ink in etree.tostring(words).decode() or ink == root.get("fill")
+        assert colour("figure-paper", theme) not in etree.tostring(root).decode()
+    assert (shades[0] != shades[1]).any()
 
 
 def test_grey_pictures_are_data(plt, tmp_path):
@@ -196,13 +201,9 @@ def test_grey_pictures_are_data(plt, tmp_path):
         axes.imshow(np.arange(4).reshape(2, 2), cmap=cmap)
         axes.figure.suptitle("图")
         scrape(tmp_path)
-        light, dark = (
-            next(etree.parse(tmp_path / f"images/sphx_glr_one_001_{t}.svg").iter(f"{SVG}image"))
-            for t in ("light", "dark")
-        )
-        link = "{http://www.w3.org/1999/xlink}href"
-        assert (light.get(link) != dark.get(link)) is changes
-        assert light.get("width") == "2"  # 原来的像素
+        light, dark = (pixels(tmp_path / f"images/sphx_glr_one_001_{theme}.svg")[0] for theme in ("light", "dark"))
+        assert (light != dark).any() == changes
+        assert light.shape == (2, 2, 3)  # 原来的像素
 
 
 def test_wrong_figures(plt, tmp_path):

@@ -113,7 +113,7 @@
       view.details,
       h("div", { class: "limits" }, h("p", {},
         `网络是构建本站时训练的。${data.count} 张测试图片上，net 的准确率是 ${percent(data.networks.net.accuracy)}，better_net 是 ${percent(data.networks.better.accuracy)}。` +
-        `为了网页小，这里的每个权重只取 63 级之一，准确率分别是 ${percent(data.networks.net.small)} 和 ${percent(data.networks.better.small)}，` +
+        `为了网页小，这里的权重只取 63 级之一（fc1 的 31 级），准确率分别是 ${percent(data.networks.net.small)} 和 ${percent(data.networks.better.small)}，` +
         `与原来预测相同的图片占 ${percent(data.networks.net.same)} 和 ${percent(data.networks.better.same)}。`), h("p", {}, "网络只看得到 32×32 个像素，也只认识这十类：别的东西同样会被说成其中一类，概率还可能很高。")));
     ui.stage.parentElement.querySelector(`fieldset[name="${ui.name}.source"]`).after(view.file);
     const thumbs = ui.stage.parentElement.querySelectorAll(`input[name="${ui.name}.picture"] + span`);

@@ -36,7 +36,7 @@
   /** 网址指着这幅图，或者带着它的状态。 */
   const asked = ({ id, dataset }) => location.hash === `#${encodeURI(id)}` || location.search.includes(`${dataset.explorable}.`);
 
-  /** 换上互动图，高矮会变。它的末尾在屏幕上，下面的文字就会跳：等它出去，或者读者按“动手试”。首页在桌面上给它留好了地方。 */
+  /** 换上互动图，高矮会变。它的说明在屏幕上，就会跳：等它出去，或者读者按“动手试”。首页在桌面上给它留好了地方。 */
   function outOfSight(figure) {
     return new Promise((resolve) => {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "try", textContent: "动手试" });
@@ -44,7 +44,8 @@
       const anchored = CSS.supports("overflow-anchor", "auto"); // 上面的东西变高，浏览器停得住正在读的一行
       const check = (event) => {
         const { bottom } = figure.getBoundingClientRect();
-        if (event?.type !== "click" && !kept && !asked(figure) && bottom <= innerHeight && !(anchored && bottom < 0)) return;
+        const { top } = (figure.querySelector("figcaption") ?? figure).getBoundingClientRect(); // 图下面的说明，换了就往下挪
+        if (event?.type !== "click" && !kept && !asked(figure) && top <= innerHeight && !(anchored && bottom < 0)) return;
         removeEventListener("scroll", check);
         button.remove();
         resolve();
