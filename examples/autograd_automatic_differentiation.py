@@ -964,9 +964,9 @@ assert train(0.1, momentum=0.9, clear=False)[-1][2] > 1e6
 def draw_forgotten():
     fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
     ax.plot([loss for *_, loss in train(0.1, clear=False)], color="C3")
-    ax.plot([loss for *_, loss in train(0.1)], color="0.4", linewidth=2.5)
+    ax.plot([loss for *_, loss in train(0.1)], color="C2", linewidth=2.5)
     ax.text(12, 2.55, "忘记清零", color="C3", fontsize=11)
-    ax.text(99, -0.08, "每步清零", color="0.4", fontsize=11, ha="right", va="top")
+    ax.text(99, -0.08, "每步清零", color="C2", fontsize=11, ha="right", va="top")
     ax.set(xlabel="步数", ylim=(-0.4, 2.9))
     ax.set_title("损失", loc="left")
     fig.suptitle("每步清零则平稳下降，忘记清零则振荡", fontsize=12)

@@ -487,17 +487,17 @@ class Recorder(torch.fx.Interpreter):
 
 
 def draw_stage(ax, left, name, shape):
+    color = "C0" if name == "输入" else "C2"
     if len(shape) == 4:
         channels, side = shape[1:3]
         for i in range(channels):
             corner = (left - side / 2 + 1.2 * i - 0.6 * channels, -side / 2 + 1.2 * i - 0.6 * channels)
             ax.add_patch(plt.Rectangle(corner, side, side, fc="white", ec="none"))
-            ax.add_patch(plt.Rectangle(corner, side, side, fc="C0", alpha=0.2, ec="none"))
-            ax.add_patch(plt.Rectangle(corner, side, side, fill=False, ec="C0"))
+            ax.add_patch(plt.Rectangle(corner, side, side, fc=color, alpha=0.2, ec="none"))
+            ax.add_patch(plt.Rectangle(corner, side, side, fill=False, ec=color))
         label = f"{channels}@{side}×{side}"
     else:
         height = 2 * shape[1] ** 0.5
-        color = "C2" if name == "fc3" else "C0"
         ax.add_patch(plt.Rectangle((left - 3, -height / 2), 6, height, fc=color, alpha=0.4, ec="none"))
         ax.add_patch(plt.Rectangle((left - 3, -height / 2), 6, height, fill=False, ec=color))
         label = f"{shape[1]}"
@@ -1208,7 +1208,7 @@ assert len(list(twin.parameters())) == 10
 
 def train(make_optimizer):
     model = copy.deepcopy(net)
-    optimizer = make_optimizer(model.parameters())
+    optimizer = make_optimizer(model.parameters())  # ← 换这一行
     losses = []
     for _ in range(60):
         optimizer.zero_grad()

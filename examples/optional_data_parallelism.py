@@ -131,7 +131,7 @@ for process, row in [("进程 0", 3.3), ("进程 1", 0)]:
     draw_block(ax, left + 0.9, 1.2, row, "更新", "C1")
 for number, names in enumerate(fill_buckets(Net(), 40_000), 1):
     left = end[names[-1].split(".")[0]] + 0.05
-    draw_block(ax, left, 1.15, 1.65, f"桶 {number}", "C2")
+    draw_block(ax, left, 1.15, 1.65, f"桶 {number}", "C4")
     for row, sign in [(3.3, -1), (0, 1)]:
         bucket, process = 1.65 - sign * 0.36, row + sign * 0.36
         for x, begin, end_y in [(left, process, bucket), (left + 0.55, bucket, process)]:

@@ -443,9 +443,9 @@ for i, picture in enumerate(images):
 top.set(xlim=(0, 134), ylim=(52, 0), xticks=[], yticks=[], anchor="W")
 top.tick_params(length=0)
 top.set_frame_on(False)
-bars = bottom.barh(chinese, probabilities[0].numpy() * 100, color="C2", alpha=0.45)
+bars = bottom.barh(chinese, probabilities[0].numpy() * 100, height=0.6, color="C2", alpha=0.45)
 bars[predicted[0]].set_alpha(1)
-bottom.bar_label(bars, fmt=" %.1f%%")
+bottom.bar_label(bars, fmt="%.1f%%", padding=6)
 bottom.invert_yaxis()
 bottom.set_xlim(0, 115 * probabilities[0].max().item())
 bottom.figure.suptitle(f"网络对第 1 张（{chinese[labels[0]]}）给出的概率", x=0, ha="left", fontsize=11.5)
@@ -796,8 +796,8 @@ for i in (0, 7, 49_999):
 
 def train_epoch(model, optimizer, index, batch_size, augment=None, scheduler=None):
     model.train()
-    shuffled = index[torch.randperm(len(index))]
-    for part in shuffled.split(batch_size):
+    shuffled = index[torch.randperm(len(index))]  # ← 打乱
+    for part in shuffled.split(batch_size):  # ← 切成批
         batch = train_images[part] if augment is None else augment(train_images[part])
         optimizer.zero_grad()
         criterion(model(prepare(batch)), train_labels[part]).backward()
@@ -842,13 +842,13 @@ assert best_epoch < 12 and curves[-1][0] > curves[-1][1] + 0.15
 # %%
 
 # 画图：训练准确率总的在上升，验证准确率到后来不再上升；圆点是选中的那一轮。
-# 图中：两条准确率曲线，开始时靠在一起，后来训练的在上面，验证的在下面；验证的一条上有一个圆点。
+# 图中：两条准确率曲线，开始时靠在一起，后来训练的（虚线）在上面，验证的（实线）在下面；实线上有一个圆点。
 fig, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
 fit_curve, val_curve = (100 * np.array(curves)).T
-ax.plot(range(1, 13), fit_curve, color="C0")
+ax.plot(range(1, 13), fit_curve, "--", color="C2")
 ax.plot(range(1, 13), val_curve, color="C2")
 ax.plot(best_epoch, val_curve[best_epoch - 1], "o", color="C2")
-ax.text(12.2, fit_curve[-1], "训练", color="C0", va="center")
+ax.text(12.2, fit_curve[-1], "训练", color="C2", va="center")
 ax.text(12.2, val_curve[-1], "验证", color="C2", va="center")
 ax.set_xlim(0.5, 14)
 ax.set_xticks([1, 3, 6, 9, 12])
@@ -1145,8 +1145,10 @@ assert torch.corrcoef(neighbours)[0, 1] > 0.25 and after.shape == (6, 3, 5, 5)
 # 图中：两行彩色的小方格，每行六个，每个五行五列：上面一行各格颜色杂乱，下面一行相邻的格子颜色相近。
 fig, axes = plt.subplots(2, 1, figsize=(4.8, 2.9), layout="constrained")
 for ax, weights, name in zip(axes, (before, after), ("训练前", "训练后")):
-    tiles = make_grid(weights, 6, padding=1, normalize=True, scale_each=True, pad_value=1)
-    ax.imshow(tiles.permute(1, 2, 0).numpy(), interpolation="nearest")
+    for i, kernel in enumerate(weights):
+        stretched = (kernel - kernel.min()) / (kernel.max() - kernel.min())
+        ax.imshow(stretched.permute(1, 2, 0).numpy(), interpolation="nearest", extent=(6 * i, 6 * i + 5, 5, 0))
+    ax.set(xlim=(0, 35), ylim=(5, 0))
     ax.set_title(name, fontsize=11)
     ax.axis("off")
 fig.suptitle("conv1 的 6 个卷积核，训练前后")

@@ -160,7 +160,7 @@
     start.append(link);
   }
 
-  // -- 本页目录的当前一项；不必量遍全页的标题，IntersectionObserver 自己知道 ---------------------------
+  // -- 本页目录的当前一项；过了那条线才看一遍 ---------------------------
 
   const entries = new Map(); // 小节 -> 目录里的一项
   for (const link of all(".toc-tree a")) {
@@ -168,14 +168,12 @@
     if (section) entries.set(section, link.closest("li"));
   }
   const box = document.getElementById("contents");
-  const reading = new Set();
   const footer = document.querySelector("footer"); // 最后几节够不着那条线：页脚露出来，就是最后一节
   let ended = false;
   function mark() {
     const known = [...entries.keys()];
-    const inside = known.findLast((section) => ended || reading.has(section));
-    // 读到一节末尾的选读，它不在目录里：还算它前面的那一小节
-    const section = known.findLast((one) => inside?.contains(one) && one.getBoundingClientRect().top < 0.3 * innerHeight) ?? inside;
+    // 选读不在目录里：读它的时候，还算它前面的那一节
+    const section = known.findLast((one) => ended || one.getBoundingClientRect().top < 0.3 * innerHeight);
     const entry = entries.get(section) ?? entries.values().next().value;
     for (const old of box.querySelectorAll(".scroll-current")) old.classList.remove("scroll-current");
     for (let item = entry; item; item = item.parentElement.closest("li")) item.classList.add("scroll-current");
@@ -187,14 +185,8 @@
     if (inner.top < outer.top) box.scrollTop -= outer.top - inner.top + 80;
     if (inner.bottom > outer.bottom) box.scrollTop += inner.bottom - outer.bottom + 80;
   }
-  const observer = new IntersectionObserver(
-    (changes) => {
-      for (const { target, isIntersecting } of changes) reading[isIntersecting ? "add" : "delete"](target);
-      mark();
-    },
-    { rootMargin: "-30% 0px -69% 0px" }, // 窗口上方 30% 处的一条线，读到哪一节就是哪一节
-  );
-  for (const section of entries.keys()) observer.observe(section);
+  const observer = new IntersectionObserver(mark, { rootMargin: "-30% 0px -69% 0px" }); // 窗口上方 30% 处的一条线
+  for (const part of [...entries.keys(), ...all("article > section > details")]) observer.observe(part);
   if (footer && box) new IntersectionObserver((changes) => ((ended = changes.at(-1).isIntersecting), mark())).observe(footer);
 
   // -- 复制：只要代码，不要提示符和命令的输出 ---------------------------------------------------

@@ -44,9 +44,15 @@ STYLE = """\
 body { line-height: 1.7; }
 img { max-width: 100%; height: auto; background: var(--paper); }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--raised); color: var(--code); padding: 0.6em; font-size: 0.85em; line-height: 1.5; }
-.highlight pre .l, pre a { color: inherit; text-decoration: none; }
+pre a { color: inherit; text-decoration: none; }
+pre .marked { display: block; background: var(--code-mark); border-left: 3px solid var(--accent); padding-left: 0.4em; }
+pre .file { display: block; border-bottom: 1px solid var(--line); color: var(--quiet); }
+.cell { border: 1px solid var(--line); margin: 1em 0; }
+.cell pre { margin: 0; }
 .sphx-glr-script-out::before { content: "输出："; font-size: 0.85em; }
-.sphx-glr-script-out pre { background: none; color: inherit; border-left: 3px solid var(--edge); }
+.sphx-glr-script-out pre { background: none; color: inherit; }
+.error { border-left: 3px solid var(--alarm); }
+.error::before { content: "报错："; color: var(--alarm); }
 .admonition, section.pitfall, details { border: 1px solid var(--edge); border-left-width: 4px; padding: 0 0.8em; margin: 1em 0; }
 section.pitfall { border-color: var(--alarm); }
 .opening, .recap > ul { border: solid var(--accent); border-width: 1px 0; padding: 0.3em 1.2em; margin: 1em 0; }
@@ -57,6 +63,9 @@ table { border-collapse: collapse; }
 th, td { border: 1px solid var(--edge); padding: 0.2em 0.5em; }
 .math { overflow-x: auto; }
 """
+#: 网页给代码上色的各行。
+CODE = Path(__file__).resolve().parents[2] / "docs/_static/code.css"
+COLOURED = re.compile(r"^\.highlight :is\(.+\) \{ color: .+\}$", re.M)
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 PAGE = f"""{XML}<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" lang="zh-CN" xml:lang="zh-CN">
@@ -108,7 +117,7 @@ class Book:
         pages = store.in_order(app.env, app.config.root_doc)
         self.docnames = [name for name in pages if name not in {*PAGES_LEFT_OUT, *app.env.toctree_includes}]
         self.files: dict[str, bytes | Path] = {"book.css": in_light(STYLE).encode()}
-        self.files["code.css"] = app.builder.highlighter.get_stylesheet().encode()  # type: ignore[attr-defined]
+        self.files["code.css"] = in_light("\n".join(COLOURED.findall(CODE.read_text("utf-8")))).encode()
         katex = self.outdir / "_static/katex"
         for path in [katex / "katex.min.css", *(katex / "fonts").glob("*.woff2")]:
             self.files[f"katex/{path.relative_to(katex).as_posix()}"] = path

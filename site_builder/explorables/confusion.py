@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-#: 拼成的图最多这么多字节（base64 之后 40 kB）。
-LIMIT = 30_000
+#: 拼成的图最多这么多字节（base64 之后恰好 60 kB）。
+LIMIT = 45_000
 COLUMNS = 20
 QUALITY = 28
 

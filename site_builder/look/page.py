@@ -42,10 +42,11 @@ def dress(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def promise(lead: str) -> str:
-    """开头一段里说“读完……”的那一句；没有就是第一句。"""
+    """开头一段里说“读完……，你能……”的那一句，从“你”起；没有就是第一句。"""
     text = re.sub(r"(?<=\w)\n(?=[A-Za-z])", " ", lead).replace("\n", "")
     sentences = [sentence + "。" for sentence in text.split("。") if sentence]
-    return next((sentence for sentence in sentences if sentence.startswith("读完")), sentences[0])
+    found = next((sentence for sentence in sentences if sentence.startswith("读完")), sentences[0])
+    return re.sub("^读完[^，]*，", "", found)
 
 
 def reading_minutes(doctree: nodes.document) -> int:

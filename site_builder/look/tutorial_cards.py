@@ -12,7 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from site_builder import store
 
 #: 一步里不必再说的开头，和括号里的解释。
-READ = re.compile(r"^读完[^，]*，你会?|（[^）]*）")
+READ = re.compile(r"^你会?|（[^）]*）")
 
 
 class tutorial_card(nodes.General, nodes.Element):

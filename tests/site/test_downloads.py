@@ -394,6 +394,11 @@ def test_book(site, tmp_path):
     with zipfile.ZipFile(path) as book:
         names = book.namelist()
         pages = {name: book.read(name).decode() for name in names if name.endswith(".xhtml")}
+        style = book.read("book/book.css").decode()
+        drawings = [book.read(name).decode() for name in names if name.endswith(".svg")]
+    assert "#" in style and "var(" not in style, "不少阅读器不认变量"
+    assert any("image/png" in drawing for drawing in drawings)
+    assert not any("image/webp" in drawing for drawing in drawings), "不少阅读器不认 WebP"
     for name in NAMES:
         original = BeautifulSoup((site / f"tutorials/{name}.html").read_text("utf-8"), "html.parser").find("article")
         copy = BeautifulSoup(pages[f"book/tutorials-{name}.xhtml"], "html.parser")

@@ -1,4 +1,4 @@
-"""混淆矩阵：每一格的张数、图片、概率都与运行的变量相同；键盘、手指；小图不超过 40 kB。"""
+"""混淆矩阵：每一格的张数、图片、概率都与运行的变量相同；键盘、手指；小图不超过 60 kB。"""
 
 import base64
 import io
@@ -46,7 +46,7 @@ def test_every_cell_shows_its_own_pictures(run, data):
             assert errors[index] < errors.min() + 12
             seen += 1
     assert seen >= 60 and data["matrix"] == run["confusion"].tolist()
-    assert len(data["sprite"]) <= 40_100
+    assert len(data["sprite"]) <= 60_100
 
 
 def test_too_large_a_sprite_is_refused(run, monkeypatch):

@@ -73,10 +73,13 @@ def test_every_page_loads_clean(page, server, tutorials):
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
 
 
-@pytest.mark.parametrize("phone_width", [320, 360, 390, 430])
-def test_nothing_scrolls_sideways_on_a_phone(browser, server, tutorials, phone_width):
+@pytest.mark.parametrize(
+    ("width", "touch"), [(320, True), (360, True), (390, True), (430, True), (320, False), (390, False)]
+)
+def test_nothing_scrolls_sideways(browser, server, tutorials, width, touch):
+    """手机，和桌面上窄的窗口：那里指得到标题后面的 ¶。"""
     context = browser.new_context(
-        viewport={"width": phone_width, "height": 844}, device_scale_factor=2, has_touch=True, is_mobile=True
+        viewport={"width": width, "height": 844}, device_scale_factor=2, has_touch=touch, is_mobile=touch
     )
     page = context.new_page()
     wide = []
@@ -86,9 +89,9 @@ def test_nothing_scrolls_sideways_on_a_phone(browser, server, tutorials, phone_w
             """() => { document.documentElement.classList.add('no-js');  // 全部小节都排版
             document.querySelectorAll('details').forEach((d) => (d.open = true)); }"""
         )
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > phone_width:
-            wide.append(f"{name}：{width}")
+        whole = page.evaluate("document.documentElement.scrollWidth")
+        if whole > width:
+            wide.append(f"{name}：{whole}")
     context.close()
     assert not wide, wide
 
@@ -651,6 +654,29 @@ def test_contents_open_without_moving_anything(page, server):
             assert all(a["y"] + a["height"] <= b["y"] + 1 for a, b in itertools.pairwise(boxes))
             opened += 1
     assert opened >= 5 and page.evaluate("moved") == []
+
+
+def test_contents_stay_while_a_fold_is_read(page, server, tutorials):
+    """选读不在目录里：打开一个直接在全页下面的选读，滚进去，目录和记下的位置还是它前面的那一节。"""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{server}tutorials/training_a_classifier.html")
+    page.wait_for_function(LAID_OUT)
+    before, inside = page.evaluate(
+        """() => { const fold = [...document.querySelectorAll('article > section > details.optional')].at(-1);
+        fold.open = true; scrollTo(0, scrollY + fold.getBoundingClientRect().top + 300);
+        const entries = [...document.querySelectorAll('.toc-tree a')].map((a) => decodeURIComponent(a.hash.slice(1)));
+        const earlier = entries.filter((id) => document.getElementById(id).compareDocumentPosition(fold) & 4);
+        return [earlier.at(-1), fold.offsetHeight]; }"""
+    )
+    assert inside > 1200
+    for _ in range(4):
+        page.mouse.wheel(0, 100)
+        page.wait_for_timeout(100)
+    current = page.locator(".toc-tree li.scroll-current > a").last
+    assert unquote(current.get_attribute("href")) == f"#{before}"
+    page.wait_for_function(
+        "before => JSON.parse(localStorage.read)['tutorials/training_a_classifier'].at === before", arg=before
+    )
 
 
 @pytest.mark.parametrize("step", [300, 1200])

@@ -48,7 +48,7 @@
     return picture;
   }
 
-  function losses(chosen, usual, step) {
+  function losses(chosen, usual, step, good) {
     const { steps } = data["learning-rate"];
     const [low, high] = [Math.log10(0.005), Math.log10(MOST)];
     const x = between(0, steps - 1, LEFT, WIDTH - RIGHT);
@@ -56,8 +56,8 @@
     const y = (loss) => log(clip(Math.log10(loss), low, high));
     const picture = frame("损失随步数的变化，对数刻度", [[0.01, "0.01"], [1, "1"], [100, "100"], [1e4, "10⁴"]], y, "损失（对数刻度）", "步数");
     const path = (history) => history.map(([, , loss], i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(loss).toFixed(1)}`).join("");
-    picture.append(svg("path", { class: "usual", d: path(usual) }), svg("path", { class: "loss", d: path(chosen) }),
-      svg("line", { class: "now", x1: x(step), x2: x(step), y1: TOP, y2: HEIGHT - BOTTOM }), svg("circle", { class: "here", cx: x(step), cy: y(chosen[step][2]), r: 4.5 }));
+    picture.append(svg("path", { class: "usual", d: path(usual) }), svg("path", { class: good ? "loss" : "loss wrong", d: path(chosen) }),
+      svg("line", { class: "now", x1: x(step), x2: x(step), y1: TOP, y2: HEIGHT - BOTTOM }), svg("circle", { class: good ? "here" : "here wrong", cx: x(step), cy: y(chosen[step][2]), r: 4.5 }));
     return picture;
   }
 
@@ -117,10 +117,12 @@
       const lowest = Math.min(...Object.values(runs).flat().map(([, , loss]) => loss));
       const [slope, intercept, loss] = chosen[values.step];
       const usual = run(0.1, 0, true);
-      const notes = (chosen === usual ? "" : "灰线是学习率 0.1、不用动量、每步清零的损失，供比较。") + (chosen.some((one) => one[2] > MOST) ? "红线在最上边变平，是因为更大的损失画不下。" : "");
-      ui.stage.replaceChildren(fit(chosen[values.step]), losses(chosen, usual, values.step), ui.h("p", {}, notes));
+      const { word, text } = verdict(chosen, steps, lowest);
+      const good = word !== "发散" && values.clear; // 颜色同示例里的图
+      const notes = (chosen === usual ? "" : "灰线是学习率 0.1、不用动量、每步清零的损失，供比较。") + (chosen.some((one) => one[2] > MOST) ? `${good ? "" : "红"}线在最上边变平，是因为更大的损失画不下。` : "");
+      ui.stage.replaceChildren(fit(chosen[values.step]), losses(chosen, usual, values.step, good), ui.h("p", {}, notes));
       if (timer) return;
-      ui.say(`学习率 ${values.rate}，动量 ${values.momentum}，${values.clear ? "每步清零" : "忘记清零"}。走了 ${values.step} 步：斜率 ${number(slope)}，截距 ${number(intercept)}，损失 ${number(loss)}。${outside(chosen[values.step])}\n${verdict(chosen, steps, lowest).text}。`);
+      ui.say(`学习率 ${values.rate}，动量 ${values.momentum}，${values.clear ? "每步清零" : "忘记清零"}。走了 ${values.step} 步：斜率 ${number(slope)}，截距 ${number(intercept)}，损失 ${number(loss)}。${outside(chosen[values.step])}\n${text}。`);
     },
   }, { verdict, run });
 })();

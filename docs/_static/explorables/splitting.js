@@ -127,7 +127,7 @@
         h("tbody", {}, state.map(({ names, bytes, done, state }, i) =>
           h("tr", {},
             h("th", { scope: "row" }, `桶 ${i + 1}`),
-            h("td", {}, names.map((name, j) => chip(ui, `${name}${j < done ? " ✓" : ""}`, state === "averaged" ? "out" : j < done ? "gradient" : "waiting"))),
+            h("td", {}, names.map((name, j) => chip(ui, `${name}${j < done ? " ✓" : ""}`, j < done ? "gradient" : "waiting"))),
             h("td", {}, `${bytes < 1000 ? `${bytes} 字节` : `${(bytes / 1000).toFixed(1)} kB`}，${STATES[state]}`))))),
       h("table", { class: "numbers" },
         h("caption", {}, "用一个能心算的例子：第 i 个样本的损失是 (w − i)² / 2，w = 0，所以梯度是 −i"),
@@ -136,7 +136,7 @@
           h("tr", {},
             h("th", { scope: "row" }, `rank ${rank}`),
             h("td", {}, step > 0 ? number(value) : "还没有"),
-            h("td", { class: finished ? "out" : "" }, finished ? number(average) : "还没有"))))));
+            h("td", { class: finished ? "gradient" : "" }, finished ? number(average) : "还没有"))))));
     const reducing = state.findIndex((bucket) => bucket.state === "reducing");
     const moment =
       step === 0 ? "前向传播：各进程用自己的样本算损失，还没有梯度，也没有通信。"
