@@ -169,17 +169,22 @@ assert torch.distributed._DEFAULT_FIRST_BUCKET_BYTES == 1 << 20
 
 torch.manual_seed(0)
 net = Net()
-images, labels = torch.randn(64, 3, 32, 32), torch.randint(10, (64,))
+images = torch.randn(64, 3, 32, 32)
+labels = torch.randint(10, (64,))
 
 
 def gradient(part):
     loss = F.cross_entropy(net(images[part]), labels[part])
-    return torch.autograd.grad(loss, net.fc3.weight)[0]
+    (grad,) = torch.autograd.grad(loss, net.fc3.weight)
+    return grad
 
 
-own = [gradient(slice(0, 32)), gradient(slice(32, 64))]
+first, second = gradient(slice(0, 32)), gradient(slice(32, 64))
 whole = gradient(slice(0, 64))
-for name, grad in [("前一半", own[0]), ("后一半", own[1]), ("平均", (own[0] + own[1]) / 2), ("整批", whole)]:
+for name, grad in [
+    ("前一半", first), ("后一半", second),
+    ("平均", (first + second) / 2), ("整批", whole),
+]:
     print(f"{name}：{grad[0, 0]:.6f}")
 
 # sphinx_gallery_start_ignore
