@@ -339,6 +339,9 @@ def test_state_is_in_the_address(page, server):
     figure = wake(page, server, "learning-rate")
     figure.get_by_role("radio", name="0.3").check(force=True)
     page.wait_for_url("**learning-rate.rate=0.3*#learning-rate")
+    figure.get_by_role("radio", name="0.03").check(force=True)
+    page.evaluate("location.hash = 'backward'")  # 状态还没有写，读者已经去了别处
+    page.wait_for_url("**learning-rate.rate=0.03*#backward")
     figure = wake(
         page, server, "convolution", "?convolution.layer=second&convolution.filter=12&convolution.row=3#convolution"
     )

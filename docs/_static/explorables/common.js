@@ -135,16 +135,16 @@
     function changed(key) {
       draw(key);
       clearTimeout(timer);
-      timer = setTimeout(remember, 300);
+      timer = setTimeout(remember, 300, location.hash);
     }
-    /** 状态写进网址：只写和开始时不同的；# 指着这幅图，发给别人一打开就在这里。 */
-    function remember() {
+    /** 状态写进网址：只写和开始时不同的；# 指着这幅图，发给别人一打开就在这里。读者这时已经点了别的 #，就不改它。 */
+    function remember(hash) {
       const url = new URL(location.href);
       for (const one of kept) {
         url.searchParams.delete(id(one));
         if (String(get(one)) !== String(one.value)) url.searchParams.set(id(one), get(one));
       }
-      if (figure.id) url.hash = figure.id;
+      if (figure.id && location.hash === hash) url.hash = figure.id;
       try {
         history.replaceState(history.state, "", url);
       } catch {} // 有的浏览器不让从文件夹打开的网页改网址
