@@ -1241,9 +1241,9 @@ results = {
     "torch.from_numpy(array)": torch.from_numpy(array),
     "torch.as_tensor(array)": torch.as_tensor(array),
     "torch.as_tensor(array).numpy()": torch.as_tensor(array).numpy(),
-    "torch.tensor(array)": torch.tensor(array),
-    "torch.as_tensor(array).float()": torch.as_tensor(array).float(),
-    "array + 1": array + 1,
+    "torch.tensor(array)": torch.tensor(array),  # ← 新的内存
+    "torch.as_tensor(array).float()": torch.as_tensor(array).float(),  # ←
+    "array + 1": array + 1,  # ←
 }
 shares = {name: np.shares_memory(array, np.asarray(r)) for name, r in results.items()}
 for name, shared in shares.items():
