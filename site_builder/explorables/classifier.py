@@ -53,7 +53,7 @@ def collect(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 def quantise(layer: nn.Conv2d | nn.Linear, most: int) -> dict[str, Any]:
-    """一层的权重写成字符：``weight`` 是一串字符（-`most` 到 `most`），``scale`` 一个输出一个，``bias`` 只留五位有效数字。
+    """一层的权重写成字符：``weight`` 是一串字符（-`most` 到 `most`），``scale`` 一个输出一个，``bias`` 只留六位有效数字。
 
     比例取使平方误差最小的（在最大值的五成到全部之间试）。
     """
@@ -104,4 +104,4 @@ def _share(right: Tensor) -> float:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.5g}")
+    return float(f"{value:.6g}")

@@ -616,16 +616,18 @@ def test_no_english_is_left(page, server, tutorials):
     assert not left, "\n".join(dict.fromkeys(left))
 
 
+#: 把版面的跳动加在 window.moved 里，从打开时算起。
+WATCH_SHIFTS = """() => { window.moved = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({ type: 'layout-shift', buffered: true }); }"""
+
+
 def test_front_page_stays_where_it_is(page, server):
     """桌面上，首页的图载入、试验框换上时，别的东西不动。"""
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(server + "index.html")
     figure = page.locator("figure[data-explorable]")
     before = figure.bounding_box()["height"]
-    page.evaluate(
-        """() => { window.moved = 0;
-        new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({ type: 'layout-shift', buffered: true }); }"""
-    )
+    page.evaluate(WATCH_SHIFTS)
     page.mouse.wheel(0, 400)
     figure.locator(".explorable").wait_for()
     page.wait_for_timeout(500)
@@ -690,10 +692,7 @@ def test_nothing_jumps_under_the_reader(browser, server, width, step):
     if step == 1200:
         page.route(re.compile(r"explorables/(strides|broadcasting)\.js"), lambda route: late.append(route))
     page.goto(f"{server}tutorials/what_is_pytorch.html")
-    page.evaluate(
-        """() => { window.moved = 0;
-        new PerformanceObserver((list) => list.getEntries().forEach((e) => (moved += e.value))).observe({ type: 'layout-shift', buffered: true }); }"""
-    )
+    page.evaluate(WATCH_SHIFTS)
     while page.evaluate("scrollY + innerHeight < document.documentElement.scrollHeight - 2"):
         page.evaluate(f"scrollBy(0, {step})")
         page.wait_for_timeout(60)
